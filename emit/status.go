@@ -1,0 +1,49 @@
+package emit
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Counters are what a destination counts, since the start of the process. The names are those of the CloudWatch metrics.
+// Safe for concurrent use.
+type Counters struct {
+	RecordSendAttempts  atomic.Int64 // records in requests, repeats included
+	RecordSendErrors    atomic.Int64 // records that a request did not deliver
+	RecordsSent         atomic.Int64 // records accepted
+	BytesSent           atomic.Int64 // bytes of accepted records, without framing
+	ServiceErrors       atomic.Int64 // requests that failed as a whole
+	RecordsRetried      atomic.Int64 // records put into another request after a failed one
+	RecordsThrottled    atomic.Int64 // records refused for the rate
+	RecordsReordered    atomic.Int64 // records accepted after a later one of their key (order = "none")
+	RecordsDropped      atomic.Int64 // records dropped because the configuration says so
+	RecordsDeadLettered atomic.Int64
+	UnknownOutcomes     atomic.Int64 // records in requests whose answer never came: each may be a duplicate
+	Requests            atomic.Int64
+	KinesisRecords      atomic.Int64 // records as the service counts them: aggregates count once
+}
+
+// Circuit says whether a destination sends.
+type Circuit struct {
+	Open   bool
+	Since  time.Time
+	Reason string // what the service said and what to do about it
+}
+
+// Status is a snapshot of a destination.
+type Status struct {
+	// Kind is "kinesis", "firehose", "stdout" or "file".
+	Kind string
+	// Name is the emit block's name, or its kind.
+	Name string
+	// Metric is the value of the CloudWatch dimension Destination: "KinesisStream:<name>" or "DeliveryStream:<name>".
+	// Empty for stdout and file.
+	Metric string
+	// Counters are live: read them with Load.
+	Counters *Counters
+	// QueuedRecords and QueuedBytes wait to be sent or answered.
+	QueuedRecords, QueuedBytes int64
+	Circuit                    Circuit
+	LastError                  string
+	LastErrorTime              time.Time
+}

@@ -1,0 +1,30 @@
+package tailer
+
+// Closing says how a Framer treats what is still open at the end of the bytes it is given.
+type Closing uint8
+
+// How far open things are closed.
+const (
+	// KeepOpen leaves an unterminated line and an unfinished join for a later call.
+	KeepOpen Closing = iota
+	// CloseJoin closes a join whose timeout is over; an unterminated physical line stays open.
+	CloseJoin
+	// CloseAll delivers also the unterminated line, marked Partial: the generation is final.
+	CloseAll
+)
+
+// Framer finds the records in the raw bytes of a generation. It keeps nothing between calls, so nothing needs to be held
+// for an idle file: whatever was not consumed is given to it again, from the same byte on, when there is more.
+//
+// Used by one goroutine at a time.
+type Framer interface {
+	// Frame appends to b the records that are closed in raw, whose first byte is at offset base of the generation, and
+	// returns how many bytes of raw they (and what is skipped between them) take. raw starts at the end of a record. A framer that
+	// needs no decoding leaves b.Data as raw itself; others append to b.Data.
+	//
+	// When consumed is 0 and raw is as long as Window, the framer has closed what is there by its rules: consumed is
+	// 0 only if raw is shorter than Window or holds nothing that can be closed yet.
+	Frame(b *Batch, raw []byte, base int64, closing Closing) (consumed int)
+	// Window is the largest raw byte count that the framer may need to see at once to close a record, in bytes.
+	Window() int
+}

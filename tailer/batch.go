@@ -60,6 +60,9 @@ type Batch struct {
 	// Start and End are the raw byte range that the batch covers: when this batch and all before it are acknowledged, End
 	// is committed.
 	Start, End int64
+	// Before is 0 when Start is a record end, and else how many parts of the physical line around it came before it; After
+	// is the same for End. Between framers and the follower only.
+	Before, After uint16
 	// Ack is told when records are acknowledged.
 	Ack *Ack
 

@@ -1,5 +1,7 @@
 package tailer
 
+import "time"
+
 // Closing says how a Framer treats what is still open at the end of the bytes it is given.
 type Closing uint8
 
@@ -13,6 +15,12 @@ const (
 	CloseAll
 )
 
+// Joiner is a Framer that joins physical lines and closes an unfinished join after a time without growth.
+type Joiner interface {
+	// JoinTimeout is that time; at 0 a join is never closed by time.
+	JoinTimeout() time.Duration
+}
+
 // Framer finds the records in the raw bytes of a generation. It keeps nothing between calls, so nothing needs to be held
 // for an idle file: whatever was not consumed is given to it again, from the same byte on, when there is more.
 //
@@ -22,8 +30,10 @@ type Framer interface {
 	// returns how many bytes of raw they (and what is skipped between them) take. raw starts at the end of a record. A framer that
 	// needs no decoding leaves b.Data as raw itself; others append to b.Data.
 	//
-	// When consumed is 0 and raw is as long as Window, the framer has closed what is there by its rules: consumed is
-	// 0 only if raw is shorter than Window or holds nothing that can be closed yet.
+	// consumed is 0 only while raw is shorter than Window, or empty: given a whole Window, the framer closes something by its
+	// rules. Where that ends inside a physical line (the beginning of an oversized one was truncated, split or set aside), it sets
+	// b.After to the number of parts so far, at least 1, and is called with that as b.Before on the bytes that follow; a position inside
+	// a line is never committed.
 	Frame(b *Batch, raw []byte, base int64, closing Closing) (consumed int)
 	// Window is the largest raw byte count that the framer may need to see at once to close a record, in bytes.
 	Window() int

@@ -1,0 +1,140 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+
+	"github.com/kinetail/kinetail/emit"
+	"github.com/kinetail/kinetail/pipeline"
+	"github.com/kinetail/kinetail/tailer"
+)
+
+// Source is where batches come from: a follower of files, or a pipe.
+type Source interface {
+	// Next blocks until there is a batch; io.EOF when there will be none any more.
+	Next(ctx context.Context) (*tailer.Batch, error)
+	// Close gives descriptors and goroutines back. Acknowledgements may still come afterwards.
+	Close() error
+}
+
+// Encoder turns a batch into the payloads of one destination. The payloads are used up before the next call.
+type Encoder interface {
+	Encode(b *tailer.Batch, out *pipeline.Payloads)
+}
+
+// Output is one emit block: how records are encoded, and where they go.
+type Output struct {
+	Encoder     Encoder
+	Destination emit.Destination
+	payloads    pipeline.Payloads
+}
+
+// Flow moves batches from its sources to its outputs.
+type Flow struct {
+	Name    string
+	Sources []Source
+	Outputs []*Output
+	Log     *slog.Logger
+	// Commit makes the acknowledged positions durable.
+	Commit func(ctx context.Context) error
+
+	mu sync.Mutex // one batch at a time goes to the outputs
+}
+
+// Run moves batches until ctx ends or all sources have ended (io.EOF), in which case it returns nil. What was taken over by a
+// destination is still being sent when it returns: Stop waits for that.
+func (f *Flow) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	errs := make(chan error, len(f.Sources))
+	for _, s := range f.Sources {
+		go func() {
+			err := f.move(ctx, s)
+			if err != nil {
+				cancel() // one source that cannot go on stops the flow: it is started again as a whole
+			}
+			errs <- err
+		}()
+	}
+	var first error
+	for range f.Sources {
+		if err := <-errs; err != nil && (first == nil || errors.Is(first, context.Canceled)) {
+			first = err
+		}
+	}
+	return first
+}
+
+// move takes the batches of one source.
+func (f *Flow) move(ctx context.Context, s Source) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			f.Log.Error("the flow failed on an internal error; it starts again where it had delivered", "panic", r, "stack", string(debug.Stack()))
+			err = fmt.Errorf("internal error: %v", r)
+		}
+	}()
+	for {
+		b, err := s.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := f.put(ctx, b); err != nil {
+			return err
+		}
+	}
+}
+
+// put hands one batch to all outputs. If it fails, the flow's own hold stays on the batch, so that nothing behind it is committed.
+func (f *Flow) put(ctx context.Context, b *tailer.Batch) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	defer b.Release()
+	for _, o := range f.Outputs {
+		o.payloads.Batch = b
+		o.payloads.Items = o.payloads.Items[:0]
+		o.Encoder.Encode(b, &o.payloads)
+		if err := o.Destination.Put(ctx, &o.payloads); err != nil {
+			return fmt.Errorf("hand over to %s: %w", o.Destination.Status().Name, err)
+		}
+	}
+	b.Ack.Done(1)
+	return nil
+}
+
+// Stop sends what was taken over, until ctx ends, commits what is acknowledged, and closes everything. Run must have returned. The
+// error says what was not delivered in time; it is read again at the next start.
+func (f *Flow) Stop(ctx context.Context) error {
+	errs := make(chan error, len(f.Outputs))
+	for _, o := range f.Outputs {
+		go func() {
+			err := o.Destination.Flush(ctx)
+			if err != nil {
+				st := o.Destination.Status()
+				err = fmt.Errorf("%s: %d records were not acknowledged in time, they are read again at the next start: %w", st.Name, st.QueuedRecords, err)
+			}
+			errs <- err
+		}()
+	}
+	var all []error
+	for range f.Outputs {
+		all = append(all, <-errs)
+	}
+	for _, o := range f.Outputs {
+		all = append(all, o.Destination.Close())
+	}
+	for _, s := range f.Sources {
+		all = append(all, s.Close())
+	}
+	if f.Commit != nil {
+		all = append(all, f.Commit(context.WithoutCancel(ctx)))
+	}
+	return errors.Join(all...)
+}

@@ -1,0 +1,91 @@
+# kinetail: what one can do here. `make help` lists it.
+#
+# Needed: Go and make. More is needed only by `check` (a C compiler for the race detector) and by `integration`, which
+# installs what it needs itself.
+
+GO ?= go
+
+# What was built, for `kinetail version`. The date is that of the commit, so the same commit builds the same bytes.
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+DATE    := $(shell TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2>/dev/null || echo unknown)
+STAMP   := github.com/kinetail/kinetail/agent/command
+LDFLAGS := -s -w -X $(STAMP).Version=$(VERSION) -X $(STAMP).Commit=$(COMMIT) -X $(STAMP).Date=$(DATE)
+
+# Tools that are not Go's own. They are built once, into .cache/bin, at exactly these versions.
+GOFUMPT_VERSION  := v0.11.0
+GOLANGCI_VERSION := v2.15.0
+TOOLS            := $(CURDIR)/.cache/bin
+GOFUMPT          := $(TOOLS)/gofumpt-$(GOFUMPT_VERSION)
+GOLANGCI         := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
+
+# How long each fuzz target runs, and how often each benchmark.
+FUZZTIME   ?= 20s
+BENCHCOUNT ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test race check vet integration fmt fmt-check lint bench mutants fuzz tools clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## the static binary, bin/kinetail
+	CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)' -o bin/kinetail ./agent/cmd/kinetail
+
+demo: build ## no cloud account, no network: rotation, throttling, a kill -9, and the verdict
+	bin/kinetail demo
+
+test: ## all unit tests; needs only Go
+	$(GO) test ./...
+
+race: ## all unit tests under the race detector; needs a C compiler
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+check: fmt-check vet lint race integration mutants ## everything CI runs
+
+vet: ## go vet, also over the integration tests
+	$(GO) vet ./...
+	$(GO) vet -tags integration ./agent/integration/
+
+integration: build ## the real binary against nginx, logrotate and kinesis-local; installs what is missing
+	agent/integration/install
+	$(GO) test -count=1 -timeout 15m -tags integration -v ./agent/integration/
+
+fmt: $(GOFUMPT) ## format all Go files
+	$(GOFUMPT) -l -w .
+
+fmt-check: $(GOFUMPT) # fails and lists what `make fmt` would change
+	@wrong=$$($(GOFUMPT) -l .) && \
+	if [ -n "$$wrong" ]; then printf 'not formatted (run make fmt):\n%s\n' "$$wrong"; exit 1; fi
+
+lint: $(GOLANGCI) ## golangci-lint, with .golangci.yml
+	$(GOLANGCI) run --build-tags integration ./...
+
+bench: ## all Go benchmarks; BENCHCOUNT=10 for benchstat
+	$(GO) test -run '^$$' -bench . -benchmem -count $(BENCHCOUNT) ./...
+
+mutants: ## break each invariant on purpose, and see a test go red
+	$(GO) run ./mutants
+
+fuzz: ## run every fuzz target for FUZZTIME
+	@for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' "$$pkg" | grep '^Fuzz'); do \
+			echo "$$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
+		done; \
+	done
+
+tools: $(GOFUMPT) $(GOLANGCI) ## build gofumpt and golangci-lint into .cache/bin (minutes, once)
+
+$(GOFUMPT):
+	@mkdir -p $(TOOLS)
+	GOBIN=$(TOOLS) GOFLAGS= $(GO) install mvdan.cc/gofumpt@$(GOFUMPT_VERSION)
+	mv $(TOOLS)/gofumpt $@
+
+$(GOLANGCI):
+	@mkdir -p $(TOOLS)
+	GOBIN=$(TOOLS) GOFLAGS= $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	mv $(TOOLS)/golangci-lint $@
+
+clean: ## remove what was built here; the tools in .cache stay
+	rm -rf bin dist

@@ -1,0 +1,81 @@
+package status
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Handler serves /healthz (200 while alive says the agent's loops make progress), /readyz (503 with the reasons while something keeps it
+// from delivering) and /metrics for Prometheus, and nothing else.
+func Handler(snapshot func() *Snapshot, alive func() error) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collector{snapshot},
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		var reasons []string
+		if err := alive(); err != nil {
+			reasons = append(reasons, err.Error())
+		}
+		answer(w, reasons)
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, snapshot().Trouble()) })
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	return mux
+}
+
+func answer(w http.ResponseWriter, reasons []string) {
+	w.Header().Set("Content-Type", "application/json")
+	if len(reasons) > 0 {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{"ok": len(reasons) == 0, "reasons": append([]string{}, reasons...)})
+}
+
+// Server is a running listener for a Handler.
+type Server struct {
+	http *http.Server
+	done chan struct{}
+}
+
+// Listen serves h on a TCP address until Close. An address that is taken is an error; the agent runs without it.
+func Listen(address string, h http.Handler, log *slog.Logger) (*Server, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen for health and metrics: %w (set agent { listen = ... } to another address or \"off\")", err)
+	}
+	s := &Server{
+		http: &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute},
+		done: make(chan struct{}),
+	}
+	go func() {
+		defer close(s.done)
+		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("the health and metrics listener ended", "address", address, "error", err)
+		}
+	}()
+	return s, nil
+}
+
+// Close ends the listener and its connections.
+func (s *Server) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := s.http.Shutdown(ctx); err != nil {
+		_ = s.http.Close()
+	}
+	<-s.done
+}

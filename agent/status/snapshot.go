@@ -1,0 +1,99 @@
+package status
+
+import "time"
+
+// Snapshot is the state of an agent at one moment.
+type Snapshot struct {
+	Version string    `json:"version"`
+	PID     int       `json:"pid"`
+	Started time.Time `json:"started"`
+	// ConfigError says why the configuration in force is not the one on disk; empty if it is.
+	ConfigError string `json:"config_error,omitempty"`
+	Flows       []Flow `json:"flows"`
+	Store       Store  `json:"store"`
+}
+
+// Store is the state directory's part of a Snapshot.
+type Store struct {
+	Dir    string `json:"dir"`
+	Errors int64  `json:"errors"`          // commits that failed
+	Error  string `json:"error,omitempty"` // why the last one did; empty when it worked
+}
+
+// What a flow is doing.
+const (
+	StateStarting = "starting"
+	StateRunning  = "running"
+	StateFailed   = "failed" // waits to be started again
+	StateStopped  = "stopped"
+)
+
+// Flow is one flow's part of a Snapshot.
+type Flow struct {
+	Name         string        `json:"name"`
+	State        string        `json:"state"`
+	Error        string        `json:"error,omitempty"` // why it failed
+	Files        []File        `json:"files"`
+	Destinations []Destination `json:"destinations"`
+
+	LagBytes   int64   `json:"lag_bytes"`   // not yet acknowledged by all destinations
+	LagSeconds float64 `json:"lag_seconds"` // age of the oldest of them
+	// Counters since the process started.
+	GapBytes     int64 `json:"gap_bytes"`
+	FileGaps     int64 `json:"file_gaps"`
+	LateBytes    int64 `json:"late_bytes"`
+	FilesRefused int64 `json:"files_refused"`
+	ReadErrors   int64 `json:"read_errors"`
+	Truncated    int64 `json:"records_truncated"`
+}
+
+// File is one generation of a followed path.
+type File struct {
+	Path       string   `json:"path"`
+	Names      []string `json:"names,omitempty"` // the names it has now, where they differ from Path
+	Generation string   `json:"generation"`
+	Size       int64    `json:"size"`
+	Committed  int64    `json:"committed"`
+	LagSeconds float64  `json:"lag_seconds"`
+	State      string   `json:"state"` // "following", "drained", "final", or why it is not read
+}
+
+// Destination is one emit block's part of a Snapshot. The counters are those of emit.Counters, since the process started.
+type Destination struct {
+	Name          string           `json:"name"`
+	Kind          string           `json:"kind"`
+	Metric        string           `json:"metric,omitempty"`
+	Counters      map[string]int64 `json:"counters"`
+	QueuedRecords int64            `json:"queued_records"`
+	QueuedBytes   int64            `json:"queued_bytes"`
+	CircuitOpen   bool             `json:"circuit_open"`
+	CircuitReason string           `json:"circuit_reason,omitempty"`
+	LastError     string           `json:"last_error,omitempty"`
+	LastErrorTime *time.Time       `json:"last_error_time,omitempty"`
+}
+
+// Trouble lists, in words, what keeps the agent from delivering; empty when nothing does.
+func (s *Snapshot) Trouble() []string {
+	var all []string
+	if s.ConfigError != "" {
+		all = append(all, "configuration: "+s.ConfigError)
+	}
+	if s.Store.Error != "" {
+		all = append(all, "state directory "+s.Store.Dir+": "+s.Store.Error)
+	}
+	for _, f := range s.Flows {
+		if f.State != StateRunning {
+			why := f.State
+			if f.Error != "" {
+				why += ": " + f.Error
+			}
+			all = append(all, "flow "+f.Name+" is "+why)
+		}
+		for _, d := range f.Destinations {
+			if d.CircuitOpen {
+				all = append(all, "flow "+f.Name+", "+d.Name+" is not accepting records: "+d.CircuitReason)
+			}
+		}
+	}
+	return all
+}

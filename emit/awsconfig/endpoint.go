@@ -1,0 +1,64 @@
+package awsconfig
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/firehose"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+)
+
+// route is the last word on where a request goes, whatever named its endpoint: options, environment or a profile. It sends STS
+// to its configured endpoint also where the SDK makes that client itself (web identity, roles of profiles), and refuses
+// plain HTTP to other machines.
+type route struct {
+	sts           *url.URL // nil: as the SDK says
+	allowInsecure bool
+}
+
+func (o *Options) route() *route {
+	r := &route{allowInsecure: o.AllowInsecure}
+	if e := o.endpoint(o.Endpoints.STS); e != "" {
+		r.sts, _ = url.Parse(e) // Check has parsed it
+	}
+	return r
+}
+
+// add puts the route behind the resolved endpoint and before the signature.
+func (r *route) add(stack *middleware.Stack) error {
+	const resolver = "ResolveEndpointV2"
+	if _, ok := stack.Finalize.Get(resolver); !ok {
+		return nil // metadata services have no endpoint to resolve
+	}
+	return stack.Finalize.Insert(r, resolver, middleware.After)
+}
+
+// ID implements middleware.FinalizeMiddleware.
+func (r *route) ID() string { return "KinetailRoute" }
+
+// HandleFinalize implements middleware.FinalizeMiddleware.
+func (r *route) HandleFinalize(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (
+	middleware.FinalizeOutput, middleware.Metadata, error,
+) {
+	req, ok := in.Request.(*smithyhttp.Request)
+	if !ok {
+		return middleware.FinalizeOutput{}, middleware.Metadata{}, fmt.Errorf("unexpected transport type %T", in.Request)
+	}
+	service := middleware.GetServiceID(ctx)
+	if service == sts.ServiceID && r.sts != nil {
+		req.URL.Scheme, req.URL.Host = r.sts.Scheme, r.sts.Host
+	}
+	switch service {
+	case kinesis.ServiceID, firehose.ServiceID, cloudwatch.ServiceID, sts.ServiceID:
+		if req.URL.Scheme != "https" && !r.allowInsecure && !isLoopback(req.URL.Hostname()) {
+			return middleware.FinalizeOutput{}, middleware.Metadata{}, fmt.Errorf("aws endpoint of %s: %w", service, insecureError(req.URL.Host))
+		}
+	}
+	return next.HandleFinalize(ctx, in)
+}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // Config is a whole configuration: what one file or all files of a directory say together, with the defaults filled in.
@@ -11,35 +12,38 @@ type Config struct {
 	Agent   Agent
 	AWS     AWS
 	Metrics Metrics
-	Flows   []*Flow
+	// Flows are in the order of the files' names, then in the order written.
+	Flows []*Flow
+	// Locals are the values of the locals blocks: expressions see them as local.<name>.
+	Locals map[string]cty.Value
 }
 
 // Agent is the agent block.
 type Agent struct {
 	StateDir        string
-	Listen          string // "off" turns it off
-	Control         string
-	MemoryLimit     int64 // bytes
+	Listen          string // host:port; "off" turns it off
+	Control         string // "unix://" and an absolute path
+	MemoryLimit     int64  // bytes
 	ShutdownTimeout time.Duration
-	LogLevel        string
-	LogFormat       string
+	LogLevel        string // "debug" | "info" | "warn" | "error"
+	LogFormat       string // "text" | "json"
 }
 
-// AWS is an aws block; the inner one of an emit block has been merged over the outer one.
+// AWS is an aws block; an inner one has been merged over the outer one, key by key. Empty means the SDK's own choice.
 type AWS struct {
 	Region        string
 	Profile       string
-	Endpoint      string // for all services
+	Endpoint      string // URL, for all services
 	Endpoints     Endpoints
 	FIPS          bool
 	DualStack     bool
-	Proxy         string
+	Proxy         string // URL
 	CAFile        string
 	AllowInsecure bool // plain HTTP to other than loopback
 	AssumeRole    *AssumeRole
 }
 
-// Endpoints are per service; empty means the AWS block's Endpoint, else the SDK's.
+// Endpoints are URLs per service; empty means the AWS block's Endpoint, else the SDK's.
 type Endpoints struct{ Kinesis, Firehose, CloudWatch, STS string }
 
 // AssumeRole names a role to assume.
@@ -60,7 +64,7 @@ type Metrics struct {
 type Flow struct {
 	Name        string
 	RenamedFrom string
-	Range       hcl.Range
+	Range       hcl.Range // of its header
 	Tail        Tail
 	Emits       []*Emit
 	// Digest changes when anything of the flow, or of what it inherits, changes: reload restarts only those flows.
@@ -102,12 +106,12 @@ type HoldDeleted struct {
 // Emit is one emit block.
 type Emit struct {
 	Kind  string // "kinesis" | "firehose" | "stdout" | "file"
-	Name  string
+	Name  string // the kind, unless the block names itself
 	Range hcl.Range
 
 	Stream, StreamARN string
 	Path              string         // kind "file"
-	PartitionKey      hcl.Expression // nil: spread evenly
+	PartitionKey      hcl.Expression // native syntax, also where it was written in JSON; nil: spread evenly
 	Format            string         // "raw" | "json"
 	Delimiter         string
 	Order             string // "none" | "key"
@@ -117,5 +121,13 @@ type Emit struct {
 	ShardRateLimit    float64 // times the documented rate of a shard; 0: off
 	Aggregate         string  // "none" | "kpl" | "lines"
 	AggregateSize     int64   // bytes
+	DeadLetter        DeadLetter
 	AWS               AWS
+}
+
+// DeadLetter is an emit block's dead_letter block.
+type DeadLetter struct {
+	MaxSize int64  // bytes
+	OnFull  string // "wait" | "drop"
+	MaxRate int    // refusals a minute above which the circuit opens
 }

@@ -1,0 +1,138 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// partitionKey keeps the expression: it is computed for each record.
+func (b *body) partitionKey(e *Emit) {
+	a := b.attr("partition_key")
+	if a == nil {
+		return
+	}
+	expr, ok := b.d.native(a.Expr)
+	if !ok || !b.d.checkExpression(expr) {
+		return
+	}
+	e.PartitionKey = expr
+}
+
+// native is the expression in HCL's own syntax. In JSON it is written as a template in a string, or as a constant.
+func (d *decoder) native(expr hcl.Expression) (hcl.Expression, bool) {
+	if _, ok := expr.(hclsyntax.Expression); ok {
+		return expr, true
+	}
+	at := expr.Range()
+	v, diags := expr.Value(nil) // without a context, a JSON string is its text
+	if diags.HasErrors() {
+		d.add(diags...)
+		return nil, false
+	}
+	if v.IsNull() || !v.Type().IsPrimitiveType() || v.Type().FriendlyName() != "string" {
+		return &hclsyntax.LiteralValueExpr{Val: v, SrcRange: at}, true
+	}
+	start := at.Start
+	start.Byte++
+	start.Column++
+	parsed, diags := hclsyntax.ParseTemplate([]byte(v.AsString()), at.Filename, start)
+	if diags.HasErrors() {
+		d.add(diags[0])
+		return nil, false
+	}
+	return parsed, true
+}
+
+// checkExpression reports what is wrong with an expression that is computed for each record.
+func (d *decoder) checkExpression(expr hcl.Expression) bool {
+	if d.describing {
+		return true
+	}
+	for _, t := range expr.Variables() {
+		if p := d.unknownRecordName(t); p != nil {
+			d.error(t.SourceRange(), *p)
+			return false
+		}
+	}
+	if d.opts.CheckExpression == nil {
+		return true
+	}
+	diags := d.opts.CheckExpression(expr, d.locals)
+	d.add(diags...)
+	return !diags.HasErrors()
+}
+
+func (d *decoder) unknownRecordName(t hcl.Traversal) *problem {
+	if p := dash(t); p != nil {
+		return p
+	}
+	root := t.RootName()
+	switch {
+	case root == "local" && len(t) > 1:
+		return d.unknownLocal(t)
+	case root == "local" || root == "host" || slices.Contains(recordNames, root):
+		return nil
+	}
+	p := &problem{
+		summary: fmt.Sprintf("Unknown name %q", root),
+		detail:  "A record's fields are record.<name>. Text is put in quotes.",
+	}
+	if len(t) == 1 {
+		p.hint = fmt.Sprintf("did you mean record.%s, or the text %q?", root, root)
+	} else if near := nearest(root, append([]string{"local", "host"}, recordNames...)); near != "" {
+		p.hint = didYouMean(near)
+	}
+	return p
+}
+
+// dash finds record.a-b, which hcl takes as one name and a reader may take as a subtraction.
+func dash(t hcl.Traversal) *problem {
+	if t.RootName() != "record" {
+		return nil
+	}
+	for _, step := range t[1:] {
+		attr, ok := step.(hcl.TraverseAttr)
+		if !ok || !strings.Contains(attr.Name, "-") {
+			continue
+		}
+		left, right, _ := strings.Cut(attr.Name, "-")
+		return &problem{
+			summary: fmt.Sprintf("record.%s can be read in two ways", attr.Name),
+			hint:    fmt.Sprintf("did you mean record[%q]?", attr.Name),
+			detail:  fmt.Sprintf("A field whose name holds a dash is written record[%q]; a subtraction has spaces around it: record.%s - %s.", attr.Name, left, right),
+		}
+	}
+	return nil
+}
+
+// sourceText is the text of an expression without its layout, so that a comment or a space changes nothing that depends on it.
+func sourceText(expr hcl.Expression, files map[string]*hcl.File) string {
+	at := expr.Range()
+	file := files[at.Filename]
+	if file == nil || !at.CanSliceBytes(file.Bytes) {
+		return ""
+	}
+	text := at.SliceBytes(file.Bytes)
+	if strings.HasSuffix(at.Filename, ".json") {
+		return string(text)
+	}
+	tokens, diags := hclsyntax.LexExpression(text, at.Filename, at.Start)
+	if diags.HasErrors() {
+		return string(text)
+	}
+	var words []string
+	for _, t := range tokens {
+		switch t.Type {
+		case hclsyntax.TokenComment, hclsyntax.TokenNewline, hclsyntax.TokenEOF:
+		default:
+			words = append(words, string(t.Bytes))
+		}
+	}
+	out, _ := json.Marshal(words) // cannot fail: strings only
+	return string(out)
+}

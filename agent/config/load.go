@@ -1,0 +1,165 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// Options say what a configuration is loaded with. The zero value is right for a program.
+type Options struct {
+	// Env looks an environment variable up; nil: os.LookupEnv.
+	Env func(string) (string, bool)
+	// Hostname is host.name for expressions that are computed at load time; "": os.Hostname.
+	Hostname string
+	// CheckExpression says what is wrong with an expression that will be computed for each record, given the values of local.*.
+	// nil: only its names are checked.
+	CheckExpression func(expr hcl.Expression, locals map[string]cty.Value) hcl.Diagnostics
+
+	dir string // where relative paths of file() start
+}
+
+func (o Options) filled() Options {
+	if o.Env == nil {
+		o.Env = os.LookupEnv
+	}
+	if o.Hostname == "" {
+		o.Hostname, _ = os.Hostname()
+	}
+	return o
+}
+
+// Load reads a configuration: one file, or all *.hcl and *.hcl.json files of a directory. The Config is nil if the diagnostics,
+// which are never nil, have errors; without errors they may still have hints.
+func Load(path string, opts Options) (*Config, *Diagnostics) {
+	opts = opts.filled()
+	diags := &Diagnostics{Files: map[string]*hcl.File{}}
+	sources, problems := readSources(path)
+	opts.dir = sources.dir
+	d := &decoder{opts: opts, elsewhere: places}
+	d.add(problems...)
+	whole := !problems.HasErrors() // with a part missing, nothing can be said to be missing
+	var bodies []hcl.Body
+	for _, src := range sources.files {
+		file, problems := parse(src)
+		d.add(problems...)
+		if file != nil {
+			diags.Files[src.name] = file
+		}
+		if fatal(problems) {
+			whole = false
+			continue
+		}
+		bodies = append(bodies, file.Body)
+	}
+	cfg := d.config(bodies, whole)
+	diags.List = tidy(d.diags)
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	for _, f := range cfg.Flows {
+		f.Digest = digest(f, cfg.Locals, diags.Files)
+	}
+	return cfg, diags
+}
+
+// config reads all files together. whole says that none is missing.
+func (d *decoder) config(bodies []hcl.Body, whole bool) *Config {
+	d.eval = d.evalContext()
+	var agents, aws, metrics, locals, flows hcl.Blocks
+	for _, rest := range bodies {
+		b := &body{d: d, name: "the top level", rest: rest}
+		for _, blk := range b.all(
+			hcl.BlockHeaderSchema{Type: "agent"}, hcl.BlockHeaderSchema{Type: "aws"}, hcl.BlockHeaderSchema{Type: "locals"},
+			hcl.BlockHeaderSchema{Type: "metrics", LabelNames: []string{"kind"}},
+			hcl.BlockHeaderSchema{Type: "flow", LabelNames: []string{"name"}},
+		) {
+			switch blk.Type {
+			case "agent":
+				agents = append(agents, blk)
+			case "aws":
+				aws = append(aws, blk)
+			case "locals":
+				locals = append(locals, blk)
+			case "metrics":
+				metrics = append(metrics, blk)
+			case "flow":
+				flows = append(flows, blk)
+			}
+		}
+		b.done()
+	}
+	cfg := &Config{Agent: defaultAgent(d.opts), Metrics: defaultMetrics()}
+	cfg.Locals = d.readLocals(locals)
+	if blk := d.only(agents); blk != nil {
+		d.body(blk, "").agent(&cfg.Agent)
+	}
+	if blk := d.only(aws); blk != nil {
+		d.body(blk, "").aws(&cfg.AWS)
+	}
+	cfg.Metrics.AWS = cfg.AWS.clone()
+	if blk := d.only(metrics); blk != nil {
+		d.body(blk, "").metrics(&cfg.Metrics)
+	}
+	for _, blk := range flows {
+		cfg.Flows = append(cfg.Flows, d.flow(blk, cfg.AWS))
+	}
+	d.checkTogether(cfg, agents, whole)
+	return cfg
+}
+
+// describe reads an empty block of each kind, to learn the names they take.
+func (d *decoder) describe() {
+	empty := func(name string, labels ...string) *hcl.Block {
+		return &hcl.Block{Type: name, Labels: labels, Body: hcl.EmptyBody()}
+	}
+	top := &body{d: d, rest: hcl.EmptyBody(), blocks: []string{"agent", "aws", "locals", "metrics", "flow"}}
+	top.done()
+	d.body(empty("agent"), "").agent(&Agent{})
+	d.body(empty("aws"), "").aws(&AWS{})
+	d.body(empty("metrics", "cloudwatch"), "").metrics(&Metrics{})
+	d.flow(empty("flow", "x"), AWS{})
+	for kind := range emitKinds {
+		d.emit(empty("emit", kind), AWS{})
+	}
+}
+
+// only is the one block of a type that may be there once; the others are reported.
+func (d *decoder) only(blocks hcl.Blocks) *hcl.Block {
+	if len(blocks) == 0 {
+		return nil
+	}
+	for _, blk := range blocks[1:] {
+		d.duplicate(fmt.Sprintf("A second %s block", blk.Type), blk.DefRange, blocks[0].DefRange,
+			"There may be one in all files together. Put the arguments of both into one block.")
+	}
+	return blocks[0]
+}
+
+// tidy puts diagnostics into the order of reading: what has no place, then errors, then hints, by file and line; each once.
+func tidy(diags hcl.Diagnostics) hcl.Diagnostics {
+	slices.SortStableFunc(diags, func(a, b *hcl.Diagnostic) int {
+		if a.Severity != b.Severity {
+			return cmp.Compare(a.Severity, b.Severity)
+		}
+		if a.Subject == nil || b.Subject == nil {
+			return cmp.Compare(btoi(a.Subject != nil), btoi(b.Subject != nil))
+		}
+		return cmp.Or(cmp.Compare(a.Subject.Filename, b.Subject.Filename), cmp.Compare(a.Subject.Start.Byte, b.Subject.Start.Byte),
+			cmp.Compare(a.Summary, b.Summary))
+	})
+	return slices.CompactFunc(diags, func(a, b *hcl.Diagnostic) bool {
+		return a.Summary == b.Summary && a.Detail == b.Detail && a.Subject != nil && b.Subject != nil && *a.Subject == *b.Subject
+	})
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,89 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// localsReader computes the locals in the order in which they refer to each other.
+type localsReader struct {
+	d     *decoder
+	attrs map[string]*hcl.Attribute
+	// path is the chain of locals being computed, to tell a circle.
+	path []string
+}
+
+// readLocals computes all locals blocks together. One that can't be computed is reported and unknown: what uses it is not
+// reported again.
+func (d *decoder) readLocals(blocks hcl.Blocks) map[string]cty.Value {
+	r := &localsReader{d: d, attrs: map[string]*hcl.Attribute{}}
+	d.locals = map[string]cty.Value{}
+	for _, blk := range blocks {
+		attrs, diags := blk.Body.JustAttributes()
+		for _, diag := range diags {
+			diag.Summary, diag.Detail = "locals takes arguments only", "A map is written as name = { key = \"value\" }."
+			d.add(diag)
+		}
+		for name, a := range attrs {
+			if first, ok := r.attrs[name]; ok {
+				at, other := a.NameRange, first.NameRange
+				if other.Filename == at.Filename && other.Start.Byte > at.Start.Byte {
+					at, other = other, at
+				}
+				d.duplicate(fmt.Sprintf("A second local %q", name), at, other, "A name is defined once in all files together.")
+				continue
+			}
+			r.attrs[name] = a
+			d.locals[name] = cty.DynamicVal
+		}
+	}
+	done := map[string]bool{}
+	for name := range r.attrs {
+		r.compute(name, done)
+	}
+	out := map[string]cty.Value{}
+	for name, v := range d.locals {
+		if v.IsWhollyKnown() {
+			out[name] = v
+		}
+	}
+	return out
+}
+
+func (r *localsReader) compute(name string, done map[string]bool) {
+	if done[name] {
+		return
+	}
+	a := r.attrs[name]
+	for i, open := range r.path {
+		if open == name {
+			r.d.error(a.NameRange, problem{
+				summary: fmt.Sprintf("local.%s refers to itself", name),
+				detail:  "The circle is local." + strings.Join(append(r.path[i:], name), " -> local.") + ".",
+			})
+			done[name] = true
+			return
+		}
+	}
+	r.path = append(r.path, name)
+	for _, t := range a.Expr.Variables() {
+		if t.RootName() != "local" || len(t) < 2 {
+			continue
+		}
+		if step, ok := t[1].(hcl.TraverseAttr); ok && r.attrs[step.Name] != nil {
+			r.compute(step.Name, done)
+		}
+	}
+	r.path = r.path[:len(r.path)-1]
+	if done[name] { // found to be part of a circle
+		return
+	}
+	done[name] = true
+	if v, ok := r.d.evaluate(a.Expr); ok {
+		r.d.locals[name] = v
+	}
+	r.d.eval.Variables["local"] = cty.ObjectVal(r.d.locals)
+}

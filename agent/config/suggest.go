@@ -1,0 +1,141 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// suggestion is what was probably meant.
+type suggestion struct{ hint, detail string }
+
+// suggest finds what was meant by a name that doesn't exist in the block at path, among the names known there: the same name spelt
+// otherwise, the word another agent uses, a slip of the fingers, or the right name in the wrong block.
+func (d *decoder) suggest(name string, known []string, path string) suggestion {
+	for _, k := range known {
+		if flat(k) == flat(name) {
+			return suggestion{hint: didYouMean(k)}
+		}
+	}
+	for _, n := range neighbours[flat(name)] {
+		if slices.Contains(known, n.ours) {
+			return suggestion{hint: didYouMean(n.ours), detail: n.why}
+		}
+	}
+	elsewhere := d.elsewhere()
+	if near := nearest(name, known); near != "" && (len(elsewhere[name]) == 0 || distance(name, near) <= 1) {
+		return suggestion{hint: didYouMean(near)}
+	}
+	if s, ok := belongs(name, path, elsewhere); ok {
+		return s
+	}
+	for _, n := range neighbours[flat(name)] {
+		if s, ok := belongs(n.ours, path, elsewhere); ok {
+			return suggestion{hint: fmt.Sprintf("here it is called %s, and it %s", n.ours, strings.TrimPrefix(s.hint, "it ")), detail: n.why}
+		}
+	}
+	for _, n := range neighbours[flat(name)] {
+		if n.ours == "" {
+			return suggestion{detail: n.why}
+		}
+	}
+	return suggestion{}
+}
+
+func belongs(name, path string, elsewhere map[string][]string) (suggestion, bool) {
+	in := elsewhere[name]
+	if len(in) == 0 || slices.Contains(in, path) {
+		return suggestion{}, false
+	}
+	best := slices.MaxFunc(in, func(a, b string) int { // the block nearest to where it was written
+		if c := shared(a, path) - shared(b, path); c != 0 {
+			return c
+		}
+		return strings.Count(b, ".") - strings.Count(a, ".")
+	})
+	if best == "" {
+		return suggestion{hint: "it belongs at the top level, outside of any block"}, true
+	}
+	return suggestion{hint: fmt.Sprintf("it belongs in the %s block", blockPath(best))}, true
+}
+
+// blockPath turns "flow.emit:kinesis.aws" into words.
+func blockPath(path string) string {
+	parts := strings.Split(path, ".")
+	slices.Reverse(parts)
+	return strings.Join(parts, " block of the ")
+}
+
+// shared counts the steps that two paths have in common.
+func shared(a, b string) int {
+	n := 0
+	as, bs := strings.Split(a, "."), strings.Split(b, ".")
+	for n < len(as) && n < len(bs) && as[n] == bs[n] {
+		n++
+	}
+	return n
+}
+
+func didYouMean(s string) string { return fmt.Sprintf("did you mean %q?", s) }
+
+// places says which blocks take a name, learnt by reading an empty configuration.
+var places = sync.OnceValue(func() map[string][]string {
+	d := &decoder{opts: Options{}.filled(), describing: true, names: map[string][]string{}, eval: &hcl.EvalContext{}}
+	d.describe()
+	return d.names
+})
+
+// flat drops what differs only by the habits of a language: case, dashes, dots and underscores.
+func flat(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '_' || r == '-' || r == '.' || r == ' ' {
+			return -1
+		}
+		return r
+	}, strings.ToLower(s))
+}
+
+// nearest is the word of known that is at most a third of its letters away from s, or "".
+func nearest(s string, known []string) string {
+	if len(s) > 64 {
+		return ""
+	}
+	best, bestDistance := "", 0
+	for _, k := range known {
+		d := distance(strings.ToLower(s), strings.ToLower(k))
+		if d <= max(1, min(len(k), len(s))/3) && (best == "" || d < bestDistance) {
+			best, bestDistance = k, d
+		}
+	}
+	return best
+}
+
+// distance is the number of letters to insert, remove, replace or swap with the next to get from a to b (the optimal string
+// alignment distance).
+func distance(a, b string) int {
+	s, t := []rune(a), []rune(b)
+	var before []int
+	last := make([]int, len(t)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range s {
+		row := make([]int, len(t)+1)
+		row[0] = i + 1
+		for j := range t {
+			cost := 1
+			if s[i] == t[j] {
+				cost = 0
+			}
+			row[j+1] = min(last[j+1]+1, row[j]+1, last[j]+cost)
+			if i > 0 && j > 0 && s[i] == t[j-1] && s[i-1] == t[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return last[len(t)]
+}

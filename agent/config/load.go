@@ -20,7 +20,10 @@ type Options struct {
 	// nil: only its names are checked.
 	CheckExpression func(expr hcl.Expression, locals map[string]cty.Value) hcl.Diagnostics
 
-	dir string // where relative paths of file() start
+	// BaseDir is where relative paths of file() start; "": the directory of the configuration.
+	BaseDir string
+
+	dir string // BaseDir, filled in
 }
 
 func (o Options) filled() Options {
@@ -39,7 +42,9 @@ func Load(path string, opts Options) (*Config, *Diagnostics) {
 	opts = opts.filled()
 	diags := &Diagnostics{Files: map[string]*hcl.File{}}
 	sources, problems := readSources(path)
-	opts.dir = sources.dir
+	if opts.dir = opts.BaseDir; opts.dir == "" {
+		opts.dir = sources.dir
+	}
 	d := &decoder{opts: opts, elsewhere: places}
 	d.add(problems...)
 	whole := !problems.HasErrors() // with a part missing, nothing can be said to be missing

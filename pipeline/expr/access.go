@@ -1,0 +1,252 @@
+package expr
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+
+	"github.com/kinetail/kinetail/pipeline/record"
+)
+
+// roots are the names that an expression may start with.
+var roots = []string{"record", "file", "host", "local"}
+
+// attributes are those of the roots that have fixed ones.
+var attributes = map[string]map[string]func(*Env) string{
+	"file": {
+		"path": func(env *Env) string { return env.Path },
+		"name": func(env *Env) string { return env.Name },
+		"dir":  func(env *Env) string { return env.Dir },
+	},
+	"host": {
+		"name": func(env *Env) string { return env.Host },
+	},
+}
+
+func (c *compiler) scopeTraversal(e *hclsyntax.ScopeTraversalExpr) node {
+	t := e.Traversal
+	root := t.RootName()
+	if root == "record" {
+		return c.recordTraversal(t, e.SrcRange)
+	}
+	if attrs, ok := attributes[root]; ok {
+		return c.fixedTraversal(root, attrs, t, e.SrcRange)
+	}
+	if root == "local" {
+		return c.errorf(e.SrcRange, "Not a constant", "local.* can't be used here.")
+	}
+	hint := suggest(root, roots)
+	if hint == "" {
+		hint = fmt.Sprintf(" For a field of the record write record.%s.", root)
+	}
+	return c.errorf(t[0].SourceRange(), "Unknown name",
+		"There is nothing named %q here: an expression can use record.*, file.path, file.name, file.dir, host.name and local.*.%s", root, hint)
+}
+
+func (c *compiler) fixedTraversal(root string, attrs map[string]func(*Env) string, t hcl.Traversal, rng hcl.Range) node {
+	var names []string
+	for _, n := range []string{"path", "name", "dir"} {
+		if attrs[n] != nil {
+			names = append(names, n)
+		}
+	}
+	all := root + "." + strings.Join(names, ", "+root+".")
+	if len(t) < 2 {
+		return c.errorf(rng, "Incomplete name", "%q is no value itself; use %s.", root, all)
+	}
+	name, _, ok := stepName(t[1])
+	get := attrs[name]
+	if !ok || get == nil {
+		return c.errorf(t[1].SourceRange(), "Unknown name", "%q has no %q; there is %s.%s", root, name, all, suggest(name, names))
+	}
+	n := node{static: record.String, eval: func(env *Env) record.Value { return record.Of(get(env)) }}
+	return c.traverse(n, t[2:])
+}
+
+// stepName is the name that a step of a traversal looks up; isIndex says that it is a number.
+func stepName(step hcl.Traverser) (name string, isIndex, ok bool) {
+	switch s := step.(type) {
+	case hcl.TraverseAttr:
+		return s.Name, false, true
+	case hcl.TraverseIndex:
+		key := s.Key
+		if key.IsNull() || !key.IsKnown() {
+			return "", false, false
+		}
+		text, err := convert.Convert(key, cty.String)
+		if err != nil {
+			return "", false, false
+		}
+		return text.AsString(), key.Type() == cty.Number, true
+	}
+	return "", false, false
+}
+
+func (c *compiler) recordTraversal(t hcl.Traversal, rng hcl.Range) node {
+	if len(t) == 1 {
+		return c.wholeRecord()
+	}
+	name, _, ok := stepName(t[1])
+	if !ok {
+		return c.errorf(t[1].SourceRange(), "Unsupported access", "A field of the record is named by a string, as in record[\"name\"].")
+	}
+	c.checkDash(t)
+	n := c.fieldNode(name)
+	return c.traverse(n, t[2:])
+}
+
+// checkDash refuses names with a dash after a dot: HCL takes record.a-b for one name, people may have meant a difference.
+func (c *compiler) checkDash(t hcl.Traversal) {
+	path := t.RootName()
+	for _, step := range t[1:] {
+		a, isAttr := step.(hcl.TraverseAttr)
+		if isAttr && strings.Contains(a.Name, "-") {
+			left, right, _ := strings.Cut(a.Name, "-")
+			c.errorf(a.SrcRange, "Ambiguous name",
+				"For the field named %q write %s[%q]; for a difference put spaces around the minus: %s.%s - %s.", a.Name, path, a.Name, path, left, strings.TrimLeft(right, "-"))
+		}
+		if isAttr {
+			path += "." + a.Name
+		} else if name, isIndex, _ := stepName(step); isIndex {
+			path += "[" + name + "]"
+		} else {
+			path += fmt.Sprintf("[%q]", name)
+		}
+	}
+}
+
+func (c *compiler) fieldNode(name string) node {
+	slot := slotOf(name)
+	if c.strict {
+		return node{eval: func(env *Env) record.Value {
+			v, ok := env.field(name, slot)
+			if !ok {
+				return env.fail("a field that the record does not have")
+			}
+			if v.Kind() == record.Number {
+				return v.Resolve()
+			}
+			return v
+		}}
+	}
+	return node{field: name, slot: slot, isField: true, eval: func(env *Env) record.Value {
+		v, _ := env.field(name, slot)
+		if v.Kind() == record.Number {
+			return v.Resolve()
+		}
+		return v
+	}}
+}
+
+// wholeRecord is the record as an object. It is built for each evaluation, and costs what that costs.
+func (c *compiler) wholeRecord() node {
+	return node{static: record.Object, eval: func(env *Env) record.Value {
+		fields := env.Record.Fields
+		names, values := make([]string, len(fields)), make([]record.Value, len(fields))
+		for i, f := range fields {
+			names[i], values[i] = f.Name, f.Value
+		}
+		return record.OfObject(names, values)
+	}}
+}
+
+// traverse follows the steps from the value of n.
+func (c *compiler) traverse(n node, steps hcl.Traversal) node {
+	for _, step := range steps {
+		name, isIndex, ok := stepName(step)
+		if !ok {
+			return c.errorf(step.SourceRange(), "Unsupported access", "This part of a value can't be reached.")
+		}
+		if a, isAttr := step.(hcl.TraverseAttr); isAttr && strings.Contains(a.Name, "-") && len(c.diags) == 0 {
+			c.errorf(a.SrcRange, "Ambiguous name", "For the field named %q write [%q] after what is before it.", a.Name, a.Name)
+		}
+		at, whole := int64(-1), false
+		if _, isAttr := step.(hcl.TraverseAttr); !isAttr {
+			at, whole = record.ParseInt(name)
+		}
+		from, none := n.eval, c.none()
+		rng := step.SourceRange()
+		n = node{rng: rng, eval: func(env *Env) record.Value {
+			v := from(env)
+			switch v.Kind() {
+			case record.Error:
+				return v
+			case record.Object:
+				if m, ok := v.Member(name, &env.arena); ok {
+					return m.Resolve()
+				}
+			case record.List:
+				if whole {
+					if m, ok := v.Element(at, &env.arena); ok {
+						return m.Resolve()
+					}
+				}
+			}
+			env.failure = "a part that the value does not have"
+			return none
+		}}
+		_ = isIndex
+	}
+	return n
+}
+
+// index is collection[key] with a key or a collection that HCL's grammar takes for an expression.
+func (c *compiler) index(e *hclsyntax.IndexExpr) node {
+	key := c.compile(e.Key)
+	if t, ok := e.Collection.(*hclsyntax.ScopeTraversalExpr); ok && t.Traversal.RootName() == "record" && len(t.Traversal) == 1 {
+		if key.isConst {
+			if name, ok := (&Env{}).text(key.constant); ok {
+				return c.fieldNode(string([]byte(name)))
+			}
+			return c.errorf(e.Key.Range(), "Unsupported access", "A field of the record is named by a string.")
+		}
+		return c.dynamicField(key)
+	}
+	from, at, none := c.compile(e.Collection).eval, key.eval, c.none()
+	return node{eval: func(env *Env) record.Value {
+		v, k := from(env), at(env)
+		if v.Kind() == record.Error || k.Kind() == record.Error {
+			return record.Failed
+		}
+		env.failure = "a part that the value does not have"
+		switch v.Kind() {
+		case record.Object:
+			name, ok := env.text(k)
+			if !ok {
+				return none
+			}
+			if m, ok := v.Member(name, &env.arena); ok {
+				return m.Resolve()
+			}
+		case record.List:
+			n := env.number(k)
+			if n.Kind() == record.Int {
+				if m, ok := v.Element(n.Int(), &env.arena); ok {
+					return m.Resolve()
+				}
+			}
+		}
+		return none
+	}}
+}
+
+func (c *compiler) dynamicField(key node) node {
+	at, none := key.eval, c.none()
+	return node{eval: func(env *Env) record.Value {
+		k := at(env)
+		if k.Kind() == record.Error {
+			return k
+		}
+		if name, ok := env.text(k); ok {
+			if i := env.Record.Index(name); i >= 0 {
+				return env.Record.Fields[i].Value.Resolve()
+			}
+		}
+		env.failure = "a field that the record does not have"
+		return none
+	}}
+}

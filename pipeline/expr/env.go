@@ -1,0 +1,86 @@
+package expr
+
+import (
+	"github.com/kinetail/kinetail/pipeline/record"
+)
+
+// Env is what expressions read: one record, and where it comes from. One goroutine uses an Env at a time; programs may be shared.
+type Env struct {
+	// Record is the record at hand.
+	Record *record.Record
+	// Path, Name and Dir are file.path, file.name and file.dir.
+	Path, Name, Dir string
+	// Host is host.name.
+	Host string
+
+	// Failures counts evaluations whose result was null because an operation failed, since the Env was made.
+	Failures int64
+	// LastFailure says in words what failed last. Empty before the first.
+	LastFailure string
+
+	// hints remember where in the record a field was found last: records of one file mostly have their fields in one order. Names share
+	// a place by their hash, which costs a search and nothing else.
+	hints [hintCount]uint16
+	// arena holds the strings that expressions make. It is only appended to: strings made before it grew stay in the old one.
+	arena []byte
+	// failure is the reason of an Error value on its way up.
+	failure string
+	// patterns are the regular expressions that were not known at load.
+	patterns map[string]*pattern
+}
+
+const (
+	hintCount = 64
+	// arenaKept is the largest arena that is kept for the next batch, in bytes.
+	arenaKept = 1 << 20
+	// maxString is the longest string that an expression may make, in bytes: ten times the largest record that any destination takes.
+	maxString = 100 << 20
+)
+
+// Reset forgets the strings made by earlier evaluations: none of their values may be used afterwards.
+func (env *Env) Reset() {
+	if cap(env.arena) > arenaKept {
+		env.arena = nil
+	}
+	env.arena = env.arena[:0]
+}
+
+// field is the value of a field that is known by name at load, and false where there is none.
+func (env *Env) field(name string, slot uint8) (record.Value, bool) {
+	fields := env.Record.Fields
+	if h := int(env.hints[slot%hintCount]); h < len(fields) && fields[h].Name == name {
+		return fields[h].Value, true
+	}
+	return env.search(name, slot)
+}
+
+func (env *Env) search(name string, slot uint8) (record.Value, bool) {
+	i := env.Record.Index(name)
+	if i < 0 {
+		return record.Value{}, false
+	}
+	if i <= 0xffff {
+		env.hints[slot%hintCount] = uint16(i)
+	}
+	return env.Record.Fields[i].Value, true
+}
+
+// fail makes the Error value; reason is for people and constant, so that failing costs no allocation.
+func (env *Env) fail(reason string) record.Value {
+	env.failure = reason
+	return record.Failed
+}
+
+// made is the string that was appended to the arena since it was start bytes long.
+func (env *Env) made(start int) string {
+	return record.Alias(env.arena[start:len(env.arena):len(env.arena)])
+}
+
+// slotOf is the place of a name's hint: FNV-1a, folded.
+func slotOf(name string) uint8 {
+	h := uint32(2166136261)
+	for i := 0; i < len(name); i++ {
+		h = (h ^ uint32(name[i])) * 16777619
+	}
+	return uint8((h ^ h>>16) % hintCount)
+}

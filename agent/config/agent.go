@@ -67,7 +67,7 @@ func listenAddress(s string) *problem {
 	_, port, err := net.SplitHostPort(s)
 	if err != nil {
 		if n, err := strconv.Atoi(s); err == nil && n > 0 && n < 65536 {
-			p.hint = didYouMean("127.0.0.1:" + s)
+			p.hint = mean("127.0.0.1:" + s)
 		}
 		return p
 	}
@@ -83,7 +83,7 @@ func controlSocket(s string) *problem {
 	p := &problem{summary: fmt.Sprintf("control cannot be %q", s), detail: `It is a Unix socket with an absolute path, such as "unix:///run/kinetail/control.sock".`}
 	if !ok || !filepath.IsAbs(path) {
 		if filepath.IsAbs(s) {
-			p.hint = didYouMean("unix://" + s)
+			p.hint = mean("unix://" + s)
 		}
 		return p
 	}

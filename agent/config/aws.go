@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -41,7 +42,13 @@ func (b *body) aws(a *AWS) {
 	}
 	b.flag("fips", &a.FIPS)
 	b.flag("dual_stack", &a.DualStack)
-	b.str("proxy", &a.Proxy, anyURL("proxy"))
+	if custom := a.Endpoint != "" || a.Endpoints != (Endpoints{}); custom && (a.FIPS || a.DualStack) {
+		b.d.error(b.at, problem{
+			summary: "fips and dual_stack do not go with an endpoint",
+			detail:  "They choose the host name that an endpoint gives already, here or in an outer aws block. Remove them, or name the FIPS or dual-stack host in the endpoint.",
+		})
+	}
+	b.str("proxy", &a.Proxy, anyURL("proxy", "http", "https", "socks5"))
 	b.str("ca_file", &a.CAFile, absolutePath("ca_file"))
 	b.one("assume_role", func(b *body) { b.assumeRole(a) })
 	b.done()
@@ -69,13 +76,12 @@ func (b *body) assumeRole(a *AWS) {
 	})
 	b.str("external_id", &role.ExternalID, matches("external_id", externalID, "STS takes 2 to 1,224 letters, digits and _ + = , . @ : / -."))
 	b.str("session_name", &role.SessionName, matches("session_name", sessionName, "STS takes 2 to 64 letters, digits and _ + = , . @ -."))
+	if enabled && role.ARN == "" && !b.has("arn") {
+		b.need("arn", "the arn of a role", `arn = "arn:aws:iam::123456789012:role/logs"`)
+	}
 	b.done()
-	switch {
-	case !enabled:
-		a.AssumeRole = nil
-	case role.ARN == "" && !b.has("arn"):
-		b.missing("arn", `arn = "arn:aws:iam::123456789012:role/logs"`)
-	default:
+	a.AssumeRole = nil
+	if enabled {
 		a.AssumeRole = &role
 	}
 }
@@ -100,7 +106,7 @@ func (b *body) region(dst *string) {
 		}
 		p := &problem{summary: fmt.Sprintf("region cannot be %q", s), detail: `A region looks like "eu-west-1".`}
 		if near := nearest(s, awsRegions); near != "" {
-			p.hint = didYouMean(near)
+			p.hint = mean(near)
 		}
 		return p
 	})
@@ -108,7 +114,7 @@ func (b *body) region(dst *string) {
 		return
 	}
 	if near := nearest(*dst, awsRegions); near != "" {
-		b.d.warning(a.Expr.Range(), problem{summary: fmt.Sprintf("%q is not the name of an AWS region", *dst), hint: didYouMean(near)})
+		b.d.warning(a.Expr.Range(), problem{summary: fmt.Sprintf("%q is not the name of an AWS region", *dst), hint: mean(near)})
 	}
 }
 
@@ -130,15 +136,15 @@ func notEmpty(name string) check {
 	}
 }
 
-func anyURL(name string) check {
+func anyURL(name string, schemes ...string) check {
 	return func(s string) *problem {
 		u, err := url.Parse(s)
-		if err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" {
+		if err == nil && slices.Contains(schemes, u.Scheme) && u.Hostname() != "" {
 			return nil
 		}
-		p := &problem{summary: fmt.Sprintf("%s cannot be %q", name, s), detail: `It is a URL, such as "https://host.example:4567".`}
+		p := &problem{summary: fmt.Sprintf("%s cannot be %q", name, s), detail: fmt.Sprintf(`It is a URL with a host and one of the schemes %s, such as "https://host.example:4567".`, strings.Join(schemes, ", "))}
 		if err == nil && u.Hostname() == "" && !strings.Contains(s, "://") && s != "" {
-			p.hint = didYouMean("https://" + s)
+			p.hint = mean("https://" + s)
 		}
 		return p
 	}
@@ -147,7 +153,7 @@ func anyURL(name string) check {
 // secureURL refuses plain HTTP to other hosts: the requests carry a signature that can be replayed, and the logs.
 func secureURL(name string, allowed *bool) check {
 	return func(s string) *problem {
-		if p := anyURL(name)(s); p != nil {
+		if p := anyURL(name, "http", "https")(s); p != nil {
 			return p
 		}
 		u, _ := url.Parse(s)
@@ -156,15 +162,17 @@ func secureURL(name string, allowed *bool) check {
 		}
 		return &problem{
 			summary: fmt.Sprintf("%s %s uses plain HTTP", name, s),
-			hint:    didYouMean("https" + strings.TrimPrefix(s, "http")),
+			hint:    mean("https" + strings.TrimPrefix(s, "http")),
 			detail:  "Anyone on the way could read the logs. Plain HTTP is taken only for this host itself (127.0.0.1, ::1, localhost), unless the block says allow_insecure = true.",
 		}
 	}
 }
 
+// loopback says whether a host is this one by its form alone: no name is looked up.
 func loopback(host string) bool {
 	if ip := net.ParseIP(host); ip != nil {
 		return ip.IsLoopback()
 	}
-	return host == "localhost"
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }

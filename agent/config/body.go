@@ -24,6 +24,8 @@ type body struct {
 	blocks []string // asked for
 	// written are the arguments asked for that are there.
 	written map[string]*hcl.Attribute
+	// needed are the names that must be there and are not.
+	needed map[string]problem
 	// refused are names that would be right in a block like this one but are not here, with the reason.
 	refused map[string]string
 }
@@ -59,9 +61,12 @@ func (b *body) attr(name string) *hcl.Attribute {
 // has says whether an argument that was asked for is there, right or wrong.
 func (b *body) has(name string) bool { return b.written[name] != nil }
 
-// missing reports an argument or block that must be there.
-func (b *body) missing(name, example string) {
-	b.d.error(b.at, problem{summary: fmt.Sprintf("%s needs %s", upperFirst(b.name), name), hint: "add " + example})
+// need says that what is named must be there. It is reported by done, unless a name was written that was meant to be it.
+func (b *body) need(name, what, example string) {
+	if b.needed == nil {
+		b.needed = map[string]problem{}
+	}
+	b.needed[name] = problem{summary: fmt.Sprintf("%s needs %s", upperFirst(b.name), what), hint: "add " + example}
 }
 
 // all asks for the blocks of some types and returns them in the order written.
@@ -108,7 +113,7 @@ func (b *body) refuse(reason string, names ...string) {
 	}
 }
 
-// done reports every name that nobody asked for.
+// done reports every name that nobody asked for, and what is missing.
 func (b *body) done() {
 	b.d.record(b)
 	if native, ok := b.rest.(*hclsyntax.Body); ok {
@@ -122,12 +127,15 @@ func (b *body) done() {
 				b.unknownBlock(blk)
 			}
 		}
-		return
+	} else {
+		left, diags := b.rest.JustAttributes()
+		b.d.add(diags...)
+		for name, a := range left {
+			b.unknownArgument(name, a.NameRange)
+		}
 	}
-	left, diags := b.rest.JustAttributes()
-	b.d.add(diags...)
-	for name, a := range left {
-		b.unknownArgument(name, a.NameRange)
+	for _, p := range b.needed {
+		b.d.error(b.at, p)
 	}
 }
 
@@ -137,6 +145,7 @@ func (b *body) unknownArgument(name string, at hcl.Range) {
 		return
 	}
 	if slices.Contains(b.blocks, name) {
+		delete(b.needed, name)
 		b.d.error(at, problem{
 			summary: fmt.Sprintf("%s is a block", name),
 			hint:    "leave out the equals sign",
@@ -154,6 +163,7 @@ func (b *body) unknownBlock(blk *hclsyntax.Block) {
 		return
 	}
 	if slices.Contains(b.args, name) {
+		delete(b.needed, name)
 		b.d.error(blk.DefRange(), problem{
 			summary: fmt.Sprintf("%s is an argument, not a block", name),
 			hint:    fmt.Sprintf("write %s = ...", name),
@@ -170,9 +180,10 @@ func (b *body) unknown(kind, name string, at hcl.Range) {
 	known := append(slices.Clone(b.args), b.blocks...)
 	s := b.d.suggest(name, known, b.path)
 	p.hint, p.detail = s.hint, s.detail
-	if p.hint == "" {
-		p.detail = strings.TrimSpace(p.detail + " " + b.knows())
+	if p.hint == "" && p.detail == "" {
+		p.detail = b.knows()
 	}
+	delete(b.needed, s.meant)
 	b.d.error(at, p)
 }
 
@@ -189,7 +200,7 @@ func (b *body) knows() string {
 	if len(parts) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s may hold %s.", upperFirst(b.name), strings.Join(parts, " and "))
+	return fmt.Sprintf("%s takes %s.", upperFirst(b.name), strings.Join(parts, " and "))
 }
 
 func upperFirst(s string) string {

@@ -59,9 +59,9 @@ func (d *decoder) unknownKind(kind string, blk *hcl.Block) {
 	kinds := slices.Sorted(maps.Keys(emitKinds))
 	p := problem{summary: fmt.Sprintf("Unknown kind of destination %q", kind), detail: fmt.Sprintf("There are %s.", quoteAll(kinds))}
 	if k := neighbourKinds[flat(kind)]; k != "" {
-		p.hint = didYouMean(k)
+		p.hint = mean(k)
 	} else if k := nearest(kind, kinds); k != "" {
-		p.hint = didYouMean(k)
+		p.hint = mean(k)
 	}
 	d.error(blk.LabelRanges[0], p)
 }
@@ -96,7 +96,7 @@ func (b *body) kinesis(e *Emit, aws AWS) {
 	case stream != nil && b.has("stream_arn"):
 		b.d.duplicate("stream and stream_arn in one emit block", b.written["stream_arn"].NameRange, stream.NameRange, "They say the same. Leave one out.")
 	case !b.has("stream") && !b.has("stream_arn"):
-		b.missing("stream", `stream = "..."`)
+		b.need("stream", "the name of a stream", `stream = "..."`)
 	}
 	if m := streamARN.FindStringSubmatch(e.StreamARN); m != nil && e.AWS.Region != "" && e.AWS.Region != m[1] {
 		b.d.error(b.written["stream_arn"].Expr.Range(), problem{
@@ -147,20 +147,14 @@ func (b *body) firehose(e *Emit, aws AWS) {
 		}
 		p := &problem{summary: fmt.Sprintf("stream cannot be %q", s), detail: "A delivery stream's name has 1 to 64 letters, digits and _ . -."}
 		if i := strings.LastIndex(s, ":deliverystream/"); i >= 0 {
-			p.hint = didYouMean(s[i+len(":deliverystream/"):])
+			p.hint = mean(s[i+len(":deliverystream/"):])
 		}
 		return p
 	})
 	if !b.has("stream") {
-		b.missing("stream", `stream = "..."`)
+		b.need("stream", "the name of a stream", `stream = "..."`)
 	}
-	b.enum("aggregate", &e.Aggregate, "none", "lines", "kpl")
-	if e.Aggregate == "kpl" {
-		b.d.error(b.written["aggregate"].Expr.Range(), problem{
-			summary: `aggregate = "kpl" does not go with Firehose`, hint: didYouMean("lines"),
-			detail: "Firehose does not take the aggregated format apart when it gets records directly: it would store it as it is.",
-		})
-	}
+	b.enum("aggregate", &e.Aggregate, "none", "lines")
 	b.aggregation(e, firehoseRecord)
 	b.sending(e)
 }
@@ -223,6 +217,6 @@ func (b *body) file(e *Emit, _ AWS) {
 		return &problem{summary: fmt.Sprintf("path %q is a directory", s), detail: "Write the path of a file in it."}
 	})
 	if !b.has("path") {
-		b.missing("path", `path = "/var/log/..."`)
+		b.need("path", "the path of a file", `path = "/var/log/..."`)
 	}
 }

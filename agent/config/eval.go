@@ -85,7 +85,7 @@ func (d *decoder) unknownLocal(traversal hcl.Traversal) *problem {
 	p := &problem{summary: fmt.Sprintf("Unknown local %q", step.Name)}
 	names := slices.Sorted(maps.Keys(d.locals))
 	if near := nearest(step.Name, names); near != "" {
-		p.hint = didYouMean("local." + near)
+		p.hint = mean("local." + near)
 	} else if len(names) == 0 {
 		p.detail = "There is no locals block. Write locals { " + step.Name + " = ... } at the top level."
 	} else {

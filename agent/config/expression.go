@@ -85,7 +85,7 @@ func (d *decoder) unknownRecordName(t hcl.Traversal) *problem {
 	if len(t) == 1 {
 		p.hint = fmt.Sprintf("did you mean record.%s, or the text %q?", root, root)
 	} else if near := nearest(root, append([]string{"local", "host"}, recordNames...)); near != "" {
-		p.hint = didYouMean(near)
+		p.hint = mean(near)
 	}
 	return p
 }

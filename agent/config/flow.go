@@ -27,7 +27,7 @@ func name(what string) check {
 			return '-'
 		}, s), "._-")
 		if len(fixed) <= 64 && fixed != "" {
-			p.hint = didYouMean(fixed)
+			p.hint = mean(fixed)
 		}
 		return p
 	}
@@ -65,13 +65,13 @@ func (d *decoder) flow(blk *hcl.Block, aws AWS) *Flow {
 	if d.describing {
 		d.body(&hcl.Block{Type: "tail", Body: hcl.EmptyBody()}, "flow").tail()
 	}
-	b.done()
 	if tail == nil {
-		b.missing("a tail block", `tail { paths = ["/var/log/..."] }`)
+		b.need("tail", "a tail block", `tail { paths = ["/var/log/..."] }`)
 	}
 	if emits == 0 {
-		b.missing("an emit block", `emit "kinesis" { stream = "..." }`)
+		b.need("emit", "an emit block", `emit "kinesis" { stream = "..." }`)
 	}
+	b.done()
 	d.checkFlow(f)
 	return f
 }

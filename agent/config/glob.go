@@ -31,7 +31,7 @@ func (d *decoder) pathPattern(name string) check {
 			p.summary = fmt.Sprintf("%s must hold absolute paths", name)
 			p.detail = "A relative one would depend on the directory that the agent is started in."
 			if abs, err := filepath.Abs(filepath.Join(d.opts.dir, s)); err == nil {
-				p.hint = didYouMean(abs)
+				p.hint = mean(abs)
 			}
 		default:
 			return badPattern(s)
@@ -44,7 +44,7 @@ func (d *decoder) pathPattern(name string) check {
 func excludePattern(s string) *problem {
 	if s == "" || !strings.HasPrefix(s, "/") && !strings.HasPrefix(s, "**") {
 		return &problem{
-			summary: fmt.Sprintf("exclude %q matches nothing", s), hint: didYouMean("**/" + s),
+			summary: fmt.Sprintf("exclude %q matches nothing", s), hint: mean("**/" + s),
 			detail: "Patterns are compared with the whole path, which starts with a slash.",
 		}
 	}
@@ -60,7 +60,7 @@ func badPattern(s string) *problem {
 		p.detail = "A [ or { is not closed, or a backslash is last. " + patternHelp
 		return p
 	case strings.HasSuffix(s, "/"):
-		p.hint = didYouMean(s + "*")
+		p.hint = mean(s + "*")
 		p.detail = "It names a directory, and only files are followed."
 		return p
 	case strings.ContainsRune(s, 0):
@@ -70,13 +70,13 @@ func badPattern(s string) *problem {
 	for _, part := range strings.Split(s[1:], "/") {
 		switch {
 		case part == "." || part == ".." || part == "":
-			p.hint = didYouMean(filepath.Clean(s))
+			p.hint = mean(filepath.Clean(s))
 			p.detail = "Patterns are compared with clean paths, which hold no empty part, no . and no .."
 			return p
 		case strings.Contains(part, "**") && part != "**":
 			fixed := strings.Replace(s, part, "**/"+strings.ReplaceAll(part, "**", "*"), 1)
 			return &problem{
-				summary: fmt.Sprintf("** in %q does not cross directories", s), hint: didYouMean(fixed),
+				summary: fmt.Sprintf("** in %q does not cross directories", s), hint: mean(fixed),
 				detail: "It does so only where it stands alone between slashes.",
 			}
 		}

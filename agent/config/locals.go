@@ -16,6 +16,9 @@ type localsReader struct {
 	path []string
 }
 
+// maxLocals bounds the work, which grows with the square.
+const maxLocals = 1000
+
 // readLocals computes all locals blocks together. One that can't be computed is reported and unknown: what uses it is not
 // reported again.
 func (d *decoder) readLocals(blocks hcl.Blocks) map[string]cty.Value {
@@ -39,6 +42,10 @@ func (d *decoder) readLocals(blocks hcl.Blocks) map[string]cty.Value {
 			r.attrs[name] = a
 			d.locals[name] = cty.DynamicVal
 		}
+	}
+	if len(r.attrs) > maxLocals {
+		d.error(blocks[0].DefRange, problem{summary: fmt.Sprintf("More than %d locals", maxLocals)})
+		return nil
 	}
 	done := map[string]bool{}
 	for name := range r.attrs {

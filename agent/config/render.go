@@ -201,23 +201,12 @@ func blocksAround(file *hcl.File, at hcl.Range) string {
 		return ""
 	}
 	var names []string
-	for body != nil {
-		var inner *hclsyntax.Block
-		for _, blk := range body.Blocks {
-			if blk.OpenBraceRange.End.Byte <= at.Start.Byte && at.Start.Byte < blk.CloseBraceRange.End.Byte {
-				inner = blk
-				break
-			}
+	for blk := blockAround(body, at); blk != nil; blk = blockAround(blk.Body, at) {
+		name := blk.Type
+		for _, l := range blk.Labels {
+			name += fmt.Sprintf(" %q", l)
 		}
-		body = nil
-		if inner != nil {
-			name := inner.Type
-			for _, l := range inner.Labels {
-				name += fmt.Sprintf(" %q", l)
-			}
-			names = append(names, name)
-			body = inner.Body
-		}
+		names = append(names, name)
 	}
 	return strings.Join(names, ", ")
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,63 +11,66 @@ import (
 )
 
 // suggestion is what was probably meant.
-type suggestion struct{ hint, detail string }
+type suggestion struct {
+	meant        string // the name, where it exists in the same block
+	hint, detail string
+}
 
 // suggest finds what was meant by a name that doesn't exist in the block at path, among the names known there: the same name spelt
 // otherwise, the word another agent uses, a slip of the fingers, or the right name in the wrong block.
 func (d *decoder) suggest(name string, known []string, path string) suggestion {
 	for _, k := range known {
 		if flat(k) == flat(name) {
-			return suggestion{hint: didYouMean(k)}
+			return didYouMean(k)
 		}
 	}
-	for _, n := range neighbours[flat(name)] {
+	words := neighbours[flat(name)]
+	for _, n := range words {
 		if slices.Contains(known, n.ours) {
-			return suggestion{hint: didYouMean(n.ours), detail: n.why}
+			s := didYouMean(n.ours)
+			s.detail = n.why
+			return s
 		}
 	}
 	elsewhere := d.elsewhere()
-	if near := nearest(name, known); near != "" && (len(elsewhere[name]) == 0 || distance(name, near) <= 1) {
-		return suggestion{hint: didYouMean(near)}
+	near := nearest(name, known)
+	if near != "" && (len(elsewhere[name]) == 0 || distance(name, near) <= 1) {
+		return didYouMean(near)
 	}
-	if s, ok := belongs(name, path, elsewhere); ok {
-		return s
+	if place := belongs(name, path, elsewhere); place != "" {
+		return suggestion{hint: "it belongs " + place}
 	}
-	for _, n := range neighbours[flat(name)] {
-		if s, ok := belongs(n.ours, path, elsewhere); ok {
-			return suggestion{hint: fmt.Sprintf("here it is called %s, and it %s", n.ours, strings.TrimPrefix(s.hint, "it ")), detail: n.why}
-		}
-	}
-	for _, n := range neighbours[flat(name)] {
+	for _, n := range words {
 		if n.ours == "" {
 			return suggestion{detail: n.why}
+		}
+		if place := belongs(n.ours, path, elsewhere); place != "" {
+			return suggestion{hint: fmt.Sprintf("did you mean %q? It belongs %s", n.ours, place), detail: n.why}
 		}
 	}
 	return suggestion{}
 }
 
-func belongs(name, path string, elsewhere map[string][]string) (suggestion, bool) {
+// belongs says where a name that exists elsewhere belongs; "" if nowhere.
+func belongs(name, path string, elsewhere map[string][]string) string {
 	in := elsewhere[name]
-	if len(in) == 0 || slices.Contains(in, path) {
-		return suggestion{}, false
+	if len(in) == 0 {
+		return ""
 	}
 	best := slices.MaxFunc(in, func(a, b string) int { // the block nearest to where it was written
-		if c := shared(a, path) - shared(b, path); c != 0 {
-			return c
-		}
-		return strings.Count(b, ".") - strings.Count(a, ".")
+		return cmp.Or(cmp.Compare(shared(a, path), shared(b, path)), cmp.Compare(strings.Count(b, "."), strings.Count(a, ".")))
 	})
 	if best == "" {
-		return suggestion{hint: "it belongs at the top level, outside of any block"}, true
+		return "at the top level, outside of any block"
 	}
-	return suggestion{hint: fmt.Sprintf("it belongs in the %s block", blockPath(best))}, true
+	return fmt.Sprintf("in the %s block", blockPath(best))
 }
 
-// blockPath turns "flow.emit:kinesis.aws" into words.
+// blockPath turns "flow.emit.aws" into words.
 func blockPath(path string) string {
 	parts := strings.Split(path, ".")
 	slices.Reverse(parts)
-	return strings.Join(parts, " block of the ")
+	return strings.Join(parts, " block of a ")
 }
 
 // shared counts the steps that two paths have in common.
@@ -79,7 +83,9 @@ func shared(a, b string) int {
 	return n
 }
 
-func didYouMean(s string) string { return fmt.Sprintf("did you mean %q?", s) }
+func didYouMean(name string) suggestion { return suggestion{meant: name, hint: mean(name)} }
+
+func mean(s string) string { return fmt.Sprintf("did you mean %q?", s) }
 
 // places says which blocks take a name, learnt by reading an empty configuration.
 var places = sync.OnceValue(func() map[string][]string {

@@ -1,6 +1,9 @@
 package config
 
 import (
+	"bytes"
+	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -13,27 +16,39 @@ const redefined = "Attribute redefined"
 
 // parse reads the syntax of a file. Of its syntax errors the first is returned, because the others mostly follow from it.
 func parse(src source) (*hcl.File, hcl.Diagnostics) {
-	var file *hcl.File
-	var diags hcl.Diagnostics
-	if strings.HasSuffix(src.name, ".json") {
-		file, diags = json.Parse(src.text, src.name)
-	} else {
-		file, diags = hclsyntax.ParseConfig(src.text, src.name, hcl.InitialPos)
-	}
-	if file == nil {
-		file = &hcl.File{Bytes: src.text}
-	}
+	file, diags := parseText(src)
 	var out hcl.Diagnostics
 	first := true
 	for _, diag := range diags {
 		if diag.Summary == redefined {
-			out = append(out, diag)
+			out = append(out, explainRedefined(diag, file))
 		} else if first {
+			explainSyntax(diag, src.text)
 			out = append(out, diag)
 			first = false
 		}
 	}
 	return file, out
+}
+
+func parseText(src source) (*hcl.File, hcl.Diagnostics) {
+	unread := &hcl.File{Bytes: src.text}
+	if strings.HasSuffix(src.name, ".json") {
+		if diag := jsonTooDeep(src); diag != nil {
+			return unread, hcl.Diagnostics{diag}
+		}
+		file, diags := json.Parse(src.text, src.name)
+		if file == nil {
+			file = unread
+		}
+		file.Bytes = src.text
+		return file, diags
+	}
+	if diag := tooDeep(src); diag != nil {
+		return unread, hcl.Diagnostics{diag}
+	}
+	file, diags := hclsyntax.ParseConfig(src.text, src.name, hcl.InitialPos)
+	return file, diags
 }
 
 // fatal says whether a file's syntax is so wrong that its blocks can't be read.
@@ -44,4 +59,99 @@ func fatal(diags hcl.Diagnostics) bool {
 		}
 	}
 	return false
+}
+
+// explainRedefined shows where an argument that is there twice was set first.
+func explainRedefined(diag *hcl.Diagnostic, file *hcl.File) *hcl.Diagnostic {
+	at := *diag.Subject
+	name := string(at.SliceBytes(file.Bytes))
+	body, ok := file.Body.(*hclsyntax.Body)
+	for ok {
+		inner := blockAround(body, at)
+		if inner == nil {
+			break
+		}
+		body = inner.Body
+	}
+	diag.Extra = extra{hint: "again here"}
+	if ok {
+		if first := body.Attributes[name]; first != nil {
+			diag.Extra = extra{hint: "again here", other: &first.NameRange, otherHint: "the first is here"}
+		}
+	}
+	diag.Detail = fmt.Sprintf("%s is set twice in one block. Leave one out.", name)
+	return diag
+}
+
+func blockAround(body *hclsyntax.Body, at hcl.Range) *hclsyntax.Block {
+	for _, blk := range body.Blocks {
+		if blk.OpenBraceRange.End.Byte <= at.Start.Byte && at.Start.Byte < blk.CloseBraceRange.End.Byte {
+			return blk
+		}
+	}
+	return nil
+}
+
+var (
+	unquotedUnit = regexp.MustCompile(`=\s*([0-9][0-9.]*[A-Za-z%]+)\s*(?:#.*|//.*)?$`)
+	unquotedPath = regexp.MustCompile(`=\s*(/[^\s"]+)\s*$`)
+	colonValue   = regexp.MustCompile(`^\s*([A-Za-z_][\w-]*)\s*:\s*(.+?),?\s*$`)
+)
+
+// explainSyntax adds what was probably meant to what hcl says about a syntax error.
+func explainSyntax(diag *hcl.Diagnostic, text []byte) {
+	if diag.Subject == nil {
+		return
+	}
+	line, _ := lineAt(text, diag.Subject.Start.Byte)
+	say := func(summary, hint, detail string) {
+		diag.Summary, diag.Detail, diag.Extra = summary, detail, extra{hint: hint}
+	}
+	switch diag.Summary {
+	case "Invalid single-argument block definition", "Argument definition required":
+		if fix := onLines(text, diag.Subject.Start.Byte); fix != "" {
+			diag.Summary = "A block on one line can hold one argument only"
+			diag.Detail = "Write each argument on a line of its own:"
+			diag.Extra = extra{hint: "this begins a second one", fix: fix}
+			if bytes.HasPrefix(text[diag.Subject.Start.Byte:], []byte(",")) {
+				diag.Extra = extra{hint: "arguments are separated by line ends, not commas", fix: fix}
+			} else if diag.Subject.End.Line > diag.Subject.Start.Line {
+				diag.Extra = extra{hint: "the block must end here, or the argument begin on a line of its own", fix: fix}
+			}
+		}
+	case "Missing newline after argument":
+		if m := unquotedUnit.FindStringSubmatch(line); m != nil {
+			say("A value with a unit is written in quotes", fmt.Sprintf("write %q", m[1]), "")
+		}
+	case "Invalid expression":
+		if m := unquotedPath.FindStringSubmatch(line); m != nil {
+			say("Text is written in quotes", fmt.Sprintf("write %q", m[1]), "")
+		}
+	case "Invalid escape sequence":
+		say(diag.Summary, `write two backslashes`,
+			"In quotes a backslash begins an escape such as \\n, so one that is meant is written twice: \"\\\\d+\". In a heredoc (<<EOT ... EOT), and in a file read with file(\"...\"), it is written once.")
+	case "Invalid template control keyword", "Unexpected end of template", "Unclosed template interpolation sequence", "Extra characters after interpolation expression":
+		diag.Detail = strings.TrimSpace(diag.Detail + " In HCL, ${ and %{ begin a template. If they are meant as they are (in a pattern, say), write $${ and %%{, or keep the text in a file and read it with file(\"...\").")
+	case "Argument or block definition required":
+		if m := colonValue.FindStringSubmatch(line); m != nil {
+			say("An argument is set with an equals sign", fmt.Sprintf("write %s = %s", m[1], m[2]), "")
+		} else if isJSON(text) {
+			say("This is JSON, in a file for HCL", "", "A file in HCL's JSON syntax has a name that ends in .hcl.json. A configuration of the Java agent (agent.json) has other keys.")
+		}
+	}
+}
+
+func isJSON(text []byte) bool {
+	return bytes.HasPrefix(bytes.TrimSpace(text), []byte("{"))
+}
+
+// lineAt is the line that holds a byte, and where it starts.
+func lineAt(text []byte, at int) (string, int) {
+	at = min(at, len(text))
+	start := bytes.LastIndexByte(text[:at], '\n') + 1
+	end := len(text)
+	if i := bytes.IndexByte(text[start:], '\n'); i >= 0 {
+		end = start + i
+	}
+	return strings.TrimSuffix(string(text[start:max(start, end)]), "\r"), start
 }

@@ -18,7 +18,7 @@ func defaultTail() Tail {
 		OnOversize:    "truncate",
 		Encoding:      "utf-8",
 		Symlinks:      "owner",
-		PollInterval:  5 * time.Second,
+		PollInterval:  50 * time.Millisecond,
 		OnAmbiguous:   "repeat",
 		ForgetAfter:   30 * 24 * time.Hour,
 	}
@@ -48,10 +48,10 @@ func (b *body) tail() Tail {
 		b.size("max_bytes", &t.HoldDeleted.MaxBytes, 1<<20, 1<<50)
 		b.done()
 	})
-	b.done()
 	if !b.has("paths") && !b.has("pipes") {
-		b.missing("paths", `paths = ["/var/log/..."]`)
+		b.need("paths", "paths", `paths = ["/var/log/..."]`)
 	}
+	b.done()
 	if format != nil && encoding != nil && t.Encoding != "utf-8" {
 		b.d.error(encoding.Range, problem{
 			summary: fmt.Sprintf("A %s log is always UTF-8", t.Format),
@@ -70,7 +70,6 @@ func (b *body) multiline() *Multiline {
 	indent := b.flag("indent", &m.Indent)
 	b.regexp("end", &m.End)
 	b.duration("timeout", &m.Timeout, 10*time.Millisecond, time.Hour)
-	b.done()
 	var ways []*hcl.Attribute
 	for _, n := range []string{"start", "continue", "indent"} {
 		if a := b.written[n]; a != nil && (n != "indent" || indent == nil || m.Indent) {
@@ -79,11 +78,12 @@ func (b *body) multiline() *Multiline {
 	}
 	switch {
 	case len(ways) == 0:
-		b.missing("start, continue or indent", `start = "^\\d{4}-"`)
+		b.need("start", "start, continue or indent", `start = "^\\d{4}-"`)
 	case len(ways) > 1:
 		b.d.duplicate(fmt.Sprintf("%s and %s in one multiline block", ways[0].Name, ways[1].Name), ways[1].NameRange, ways[0].NameRange,
 			"One of start, continue and indent says which lines belong together. Choose one.")
 	}
+	b.done()
 	return m
 }
 

@@ -31,6 +31,9 @@ func (d *decoder) checkFlow(f *Flow) {
 	}
 }
 
+// maxFlows is far above what a host has: every two flows are compared.
+const maxFlows = 1000
+
 // checkTogether looks at what all blocks of all files say together.
 func (d *decoder) checkTogether(cfg *Config, agents hcl.Blocks, whole bool) {
 	if len(cfg.Flows) == 0 && whole {
@@ -38,6 +41,10 @@ func (d *decoder) checkTogether(cfg *Config, agents hcl.Blocks, whole bool) {
 			Severity: hcl.DiagError, Summary: "No flow is configured",
 			Detail: "Write at least one: flow \"nginx\" { ... } with a tail block and an emit block in it.",
 		})
+	}
+	if len(cfg.Flows) > maxFlows {
+		d.error(cfg.Flows[maxFlows].Range, problem{summary: fmt.Sprintf("More than %d flows", maxFlows), detail: "Follow the files of several flows with one pattern."})
+		return
 	}
 	d.checkNames(cfg.Flows)
 	d.checkMemory(cfg, agents)

@@ -140,7 +140,7 @@ func quantity[T int64 | time.Duration](
 	if !ok {
 		p := problem{summary: fmt.Sprintf("%s cannot be %q", name, v.AsString()), detail: fmt.Sprintf("It is %s, for example %q.", want, format(lowest+(*dst-lowest)))}
 		if meant != "" {
-			p.hint = didYouMean(meant)
+			p.hint = mean(meant)
 		}
 		b.d.error(at, p)
 		return nil

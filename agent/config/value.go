@@ -43,6 +43,9 @@ func (b *body) str(name string, dst *string, checks ...check) *hcl.Attribute {
 	return a
 }
 
+// maxList is the longest list: every two patterns of a flow may be compared.
+const maxList = 1000
+
 // strs reads a list of strings.
 func (b *body) strs(name string, dst *[]string, checks ...check) *hcl.Attribute {
 	v, a := b.value(name)
@@ -72,6 +75,10 @@ func (b *body) strs(name string, dst *[]string, checks ...check) *hcl.Attribute 
 		out = append(out, el.AsString())
 	}
 	if !ok {
+		return nil
+	}
+	if len(out) > maxList {
+		b.d.error(a.Expr.Range(), problem{summary: fmt.Sprintf("%s has more than %d elements", name, maxList), detail: "Use patterns, or write more flows."})
 		return nil
 	}
 	if len(out) == 0 {
@@ -133,14 +140,17 @@ func (b *body) enum(name string, dst *string, words ...string) *hcl.Attribute {
 		}
 		for _, w := range words {
 			if flat(w) == flat(s) {
-				p.hint = didYouMean(w)
+				p.hint = mean(w)
 				return p
 			}
 		}
+		if why := refusedValues[b.name+" "+name+" "+s]; why != "" {
+			p.detail += " " + why
+		}
 		if w, ok := neighbourValues[name][flat(s)]; ok && slices.Contains(words, w) {
-			p.hint = didYouMean(w)
+			p.hint = mean(w)
 		} else if w := nearest(s, words); w != "" {
-			p.hint = didYouMean(w)
+			p.hint = mean(w)
 		}
 		return p
 	})

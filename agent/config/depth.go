@@ -19,18 +19,14 @@ func tooDeep(src source) *hcl.Diagnostic {
 	depth, operators := 0, 0
 	for _, tok := range tokens {
 		switch tok.Type {
-		case hclsyntax.TokenOBrace, hclsyntax.TokenOBrack, hclsyntax.TokenOParen, hclsyntax.TokenOQuote, hclsyntax.TokenOHeredoc,
-			hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl:
+		case hclsyntax.TokenOBrace, hclsyntax.TokenOQuote, hclsyntax.TokenOHeredoc:
 			depth++
-			if tok.Type != hclsyntax.TokenOQuote { // which a list may have any number of
-				operators++
-			}
+		case hclsyntax.TokenOBrack, hclsyntax.TokenOParen, hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl:
+			depth++
+			operators++
 		case hclsyntax.TokenCBrace, hclsyntax.TokenCBrack, hclsyntax.TokenCParen, hclsyntax.TokenCQuote, hclsyntax.TokenCHeredoc, hclsyntax.TokenTemplateSeqEnd:
-			depth--
+			depth = max(0, depth-1)
 		case hclsyntax.TokenNewline, hclsyntax.TokenComma:
-			if tok.Type == hclsyntax.TokenNewline && depth <= 0 {
-				depth = 0
-			}
 		case hclsyntax.TokenEqual:
 			operators = 0
 		case hclsyntax.TokenIdent, hclsyntax.TokenQuotedLit, hclsyntax.TokenStringLit, hclsyntax.TokenNumberLit, hclsyntax.TokenComment:
@@ -57,7 +53,7 @@ func jsonTooDeep(src source) *hcl.Diagnostic {
 		case c == '{' || c == '[':
 			depth++
 		case c == '}' || c == ']':
-			depth--
+			depth = max(0, depth-1)
 		}
 		if depth > maxDepth {
 			return deep(hcl.Range{Filename: src.name, Start: hcl.InitialPos, End: hcl.InitialPos})

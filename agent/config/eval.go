@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,11 +16,12 @@ import (
 var recordNames = []string{"record", "file", "ec2", "ecs", "k8s"}
 
 // evaluate computes an expression while the configuration is loaded. It reports what is wrong with it.
-func (d *decoder) evaluate(expr hcl.Expression) (cty.Value, bool) {
+// words are the values that are taken, if they are few.
+func (d *decoder) evaluate(expr hcl.Expression, words ...string) (cty.Value, bool) {
 	if d.describing {
 		return cty.NilVal, false
 	}
-	if p, at := d.unknownVariable(expr); p != nil {
+	if p, at := d.unknownVariable(expr, words); p != nil {
 		d.error(at, *p)
 		return cty.NilVal, false
 	}
@@ -35,7 +37,7 @@ func (d *decoder) evaluate(expr hcl.Expression) (cty.Value, bool) {
 }
 
 // unknownVariable finds a name in expr that has no value at load time, and says what to write instead.
-func (d *decoder) unknownVariable(expr hcl.Expression) (*problem, hcl.Range) {
+func (d *decoder) unknownVariable(expr hcl.Expression, words []string) (*problem, hcl.Range) {
 	for _, traversal := range expr.Variables() {
 		root, at := traversal.RootName(), traversal.SourceRange()
 		switch {
@@ -62,10 +64,14 @@ func (d *decoder) unknownVariable(expr hcl.Expression) (*problem, hcl.Range) {
 			p := &problem{summary: fmt.Sprintf("Unknown name %q", root), hint: "write local.<name>", detail: "Values with a name are defined in a locals block and used as local.<name>."}
 			return p, at
 		case len(traversal) == 1:
+			text := root
+			if near := nearest(root, words); near != "" {
+				text = near
+			}
 			return &problem{
 				summary: fmt.Sprintf("Unknown name %q", root),
-				hint:    fmt.Sprintf("write %q if this is text", root),
-				detail:  "Text is put in quotes. Without them it is a name, and the names known here are local.* and host.name.",
+				hint:    fmt.Sprintf("write %q, in quotes", text),
+				detail:  "Without quotes it is a name, and the names known here are local.* and host.name.",
 			}, at
 		default:
 			return &problem{summary: fmt.Sprintf("Unknown name %q", root), detail: "The names known here are local.* and host.name. Text is put in quotes."}, at
@@ -96,10 +102,16 @@ func (d *decoder) unknownLocal(traversal hcl.Traversal) *problem {
 
 // explainEvaluation says in this program's words what hcl says about an expression.
 func explainEvaluation(diag *hcl.Diagnostic) *hcl.Diagnostic {
-	switch diag.Summary {
-	case "Error in function call":
-		if e, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](diag); ok && e.FunctionCallError() != nil {
-			diag.Detail = fmt.Sprintf("%s(): %s.", e.CalledFunctionName(), strings.TrimSuffix(e.FunctionCallError().Error(), "."))
+	e, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](diag)
+	if ok && e.FunctionCallError() != nil {
+		var unset unsetError
+		if errors.As(e.FunctionCallError(), &unset) {
+			diag.Summary = fmt.Sprintf("The environment variable %s is not set", string(unset))
+			diag.Detail = fmt.Sprintf("Set it for the agent (systemd: Environment= or EnvironmentFile=), or write env(%q, \"...\") with a default.", string(unset))
+			diag.Extra = extra{hint: "and there is no default"}
+		} else {
+			diag.Summary = fmt.Sprintf("%s() failed", e.CalledFunctionName())
+			diag.Detail = upperFirst(strings.TrimSuffix(e.FunctionCallError().Error(), ".")) + "."
 		}
 	}
 	// What hcl adds about the values of variables is kept out: it would print the values of env().

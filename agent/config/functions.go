@@ -49,9 +49,16 @@ func envFunc(opts Options) function.Function {
 			if len(args) == 2 {
 				return args[1], nil
 			}
-			return cty.NilVal, fmt.Errorf("the environment variable %s is not set. Set it, or give a default: env(%q, \"...\")", name, name)
+			return cty.NilVal, unsetError(name)
 		},
 	})
+}
+
+// unsetError is the name of an environment variable that is not set and has no default.
+type unsetError string
+
+func (e unsetError) Error() string {
+	return fmt.Sprintf("the environment variable %s is not set and has no default", string(e))
 }
 
 // maxFile is the most that file() reads, in bytes.

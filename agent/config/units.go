@@ -107,16 +107,16 @@ func formatDuration(d time.Duration) string {
 
 // size reads a number of bytes between lowest and highest.
 func (b *body) size(name string, dst *int64, lowest, highest int64) *hcl.Attribute {
-	return quantity(b, name, dst, lowest, highest, parseSize, formatSize, "a size with its unit in quotes")
+	return quantity(b, name, dst, lowest, highest, parseSize, formatSize, "a size with its unit in quotes", "B", "KiB", "MiB", "GiB")
 }
 
 // duration reads a time span between lowest and highest.
 func (b *body) duration(name string, dst *time.Duration, lowest, highest time.Duration) *hcl.Attribute {
-	return quantity(b, name, dst, lowest, highest, parseDuration, formatDuration, "a time with its unit in quotes")
+	return quantity(b, name, dst, lowest, highest, parseDuration, formatDuration, "a time with its unit in quotes", "s", "ms")
 }
 
 func quantity[T int64 | time.Duration](
-	b *body, name string, dst *T, lowest, highest T, parse func(string) (T, string, bool), format func(T) string, want string,
+	b *body, name string, dst *T, lowest, highest T, parse func(string) (T, string, bool), format func(T) string, want string, units ...string,
 ) *hcl.Attribute {
 	v, a := b.value(name)
 	if a == nil {
@@ -124,21 +124,24 @@ func quantity[T int64 | time.Duration](
 	}
 	at := a.Expr.Range()
 	if v.Type() == cty.Number {
-		_, meant, _ := parse(v.AsBigFloat().Text('f', -1))
-		p := problem{summary: fmt.Sprintf("%s must be %s", name, want), detail: fmt.Sprintf("For example %s = %q.", name, format(*dst))}
-		if meant != "" {
-			p.hint = fmt.Sprintf("%q?", meant)
+		p := problem{summary: fmt.Sprintf("%s must be %s", name, want), detail: fmt.Sprintf("For example %s = %q.", name, format(max(*dst, lowest)))}
+		for _, unit := range units { // the smallest that makes sense here
+			meant := v.AsBigFloat().Text('f', -1) + unit
+			if n, _, ok := parse(meant); ok && n >= lowest && n <= highest {
+				p.hint, p.detail = mean(meant), ""
+				break
+			}
 		}
 		b.d.error(at, p)
 		return nil
 	}
 	if v.Type() != cty.String {
-		b.d.wrongType(a, v, want, fmt.Sprintf("%q", format(*dst)))
+		b.d.wrongType(a, v, want, fmt.Sprintf("%q", format(max(*dst, lowest))))
 		return nil
 	}
 	n, meant, ok := parse(v.AsString())
 	if !ok {
-		p := problem{summary: fmt.Sprintf("%s cannot be %q", name, v.AsString()), detail: fmt.Sprintf("It is %s, for example %q.", want, format(lowest+(*dst-lowest)))}
+		p := problem{summary: fmt.Sprintf("%s cannot be %q", name, v.AsString()), detail: fmt.Sprintf("It is %s, for example %q.", want, format(max(*dst, lowest)))}
 		if meant != "" {
 			p.hint = mean(meant)
 		}

@@ -8,18 +8,20 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
 )
 
 // check looks at the value of an argument; nil means that it is right.
 type check func(string) *problem
 
-// value evaluates an argument. The attribute is nil if it was not written, is null (which is the same), or was reported.
-func (b *body) value(name string) (cty.Value, *hcl.Attribute) {
+// value evaluates an argument that may be one of words, if there are any. The attribute is nil if it was not written, is null (which is
+// the same), or was reported.
+func (b *body) value(name string, words ...string) (cty.Value, *hcl.Attribute) {
 	a := b.attr(name)
 	if a == nil {
 		return cty.NilVal, nil
 	}
-	v, ok := b.d.evaluate(a.Expr)
+	v, ok := b.d.evaluate(a.Expr, words...)
 	if !ok || !v.IsWhollyKnown() || v.IsNull() {
 		return cty.NilVal, nil
 	}
@@ -28,12 +30,20 @@ func (b *body) value(name string) (cty.Value, *hcl.Attribute) {
 
 // str reads a string.
 func (b *body) str(name string, dst *string, checks ...check) *hcl.Attribute {
-	v, a := b.value(name)
+	return b.text(name, dst, nil, checks...)
+}
+
+func (b *body) text(name string, dst *string, words []string, checks ...check) *hcl.Attribute {
+	v, a := b.value(name, words...)
 	if a == nil {
 		return nil
 	}
 	if v.Type() != cty.String {
-		b.d.wrongType(a, v, "a string", `"..."`)
+		example := `"..."`
+		if text, err := convert.Convert(v, cty.String); err == nil && !text.IsNull() {
+			example = fmt.Sprintf("%q", text.AsString())
+		}
+		b.d.wrongType(a, v, "a string", example)
 		return nil
 	}
 	if !b.d.accept(v.AsString(), a.Expr.Range(), checks) {
@@ -130,7 +140,7 @@ func (b *body) strMap(name string, dst *map[string]string, checkPair func(k, v s
 
 // enum reads a string that must be one of some words.
 func (b *body) enum(name string, dst *string, words ...string) *hcl.Attribute {
-	return b.str(name, dst, func(s string) *problem {
+	return b.text(name, dst, words, func(s string) *problem {
 		if slices.Contains(words, s) {
 			return nil
 		}
@@ -204,7 +214,7 @@ func (b *body) regexp(name string, dst *string) *hcl.Attribute {
 		if err == nil {
 			return nil
 		}
-		p := &problem{summary: fmt.Sprintf("%s is not a regular expression", name), detail: "The syntax is that of Go (RE2): https://pkg.go.dev/regexp/syntax."}
+		p := &problem{summary: fmt.Sprintf("%s is not a valid regular expression", name), detail: "The syntax is that of Go (RE2): https://pkg.go.dev/regexp/syntax."}
 		p.hint = strings.TrimPrefix(err.Error(), "error parsing regexp: ")
 		if strings.Contains(s, "(?=") || strings.Contains(s, "(?!") || strings.Contains(s, "(?<=") || strings.Contains(s, "(?<!") || backReference.MatchString(s) {
 			p.detail = "Look-around and back references do not exist in it, so that every match takes linear time. " + p.detail
@@ -232,8 +242,7 @@ func (d *decoder) accept(s string, at hcl.Range, checks []check) bool {
 func (d *decoder) wrongType(a *hcl.Attribute, v cty.Value, want, example string) {
 	d.error(a.Expr.Range(), problem{
 		summary: fmt.Sprintf("%s must be %s", a.Name, want),
-		hint:    fmt.Sprintf("this is %s", describe(v)),
-		detail:  fmt.Sprintf("Write %s = %s.", a.Name, example),
+		hint:    fmt.Sprintf("this is %s; write %s", describe(v), example),
 	})
 }
 

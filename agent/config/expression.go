@@ -53,14 +53,15 @@ func (d *decoder) checkExpression(expr hcl.Expression) bool {
 	if d.describing {
 		return true
 	}
+	if p, at := loadFunction(expr); p != nil {
+		d.error(at, *p)
+		return false
+	}
 	for _, t := range expr.Variables() {
 		if p := d.unknownRecordName(t); p != nil {
 			d.error(t.SourceRange(), *p)
 			return false
 		}
-	}
-	if d.opts.CheckExpression == nil {
-		return true
 	}
 	diags := d.opts.CheckExpression(expr, d.locals)
 	d.add(diags...)
@@ -88,6 +89,26 @@ func (d *decoder) unknownRecordName(t hcl.Traversal) *problem {
 		p.hint = mean(near)
 	}
 	return p
+}
+
+// loadFunction finds a call that makes sense at load time only.
+func loadFunction(expr hcl.Expression) (p *problem, at hcl.Range) {
+	node, ok := expr.(hclsyntax.Node)
+	if !ok {
+		return nil, at
+	}
+	_ = hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics {
+		if call, ok := n.(*hclsyntax.FunctionCallExpr); ok && slices.Contains(loadFunctions, call.Name) {
+			at = call.NameRange
+			p = &problem{
+				summary: fmt.Sprintf("%s() cannot be called for each record", call.Name),
+				hint:    "move it into a locals block",
+				detail:  fmt.Sprintf("Write locals { x = %s(...) } at the top level and use local.x here.", call.Name),
+			}
+		}
+		return nil
+	})
+	return p, at
 }
 
 // dash finds record.a-b, which hcl takes as one name and a reader may take as a subtraction.

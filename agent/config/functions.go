@@ -9,28 +9,19 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
-	"github.com/zclconf/go-cty/cty/function/stdlib"
+
+	"github.com/kinetail/kinetail/pipeline/expr"
 )
 
-// functions are those that load-time expressions may call: cty's under Terraform's names, env and file.
+// functions are those that load-time expressions may call: what expressions over records may call, and env and file.
 func functions(opts Options) map[string]function.Function {
-	return map[string]function.Function{
-		"abs": stdlib.AbsoluteFunc, "ceil": stdlib.CeilFunc, "coalesce": stdlib.CoalesceFunc, "concat": stdlib.ConcatFunc,
-		"contains": stdlib.ContainsFunc, "distinct": stdlib.DistinctFunc, "element": stdlib.ElementFunc, "flatten": stdlib.FlattenFunc,
-		"floor": stdlib.FloorFunc, "format": stdlib.FormatFunc, "formatlist": stdlib.FormatListFunc, "indent": stdlib.IndentFunc,
-		"join": stdlib.JoinFunc, "jsondecode": stdlib.JSONDecodeFunc, "jsonencode": stdlib.JSONEncodeFunc, "keys": stdlib.KeysFunc,
-		"length": stdlib.LengthFunc, "lookup": stdlib.LookupFunc, "lower": stdlib.LowerFunc, "max": stdlib.MaxFunc,
-		"merge": stdlib.MergeFunc, "min": stdlib.MinFunc, "regex": stdlib.RegexFunc, "replace": stdlib.ReplaceFunc,
-		"reverse": stdlib.ReverseListFunc, "sort": stdlib.SortFunc, "split": stdlib.SplitFunc, "strrev": stdlib.ReverseFunc,
-		"substr": stdlib.SubstrFunc, "title": stdlib.TitleFunc, "tonumber": stdlib.MakeToFunc(cty.Number),
-		"tostring": stdlib.MakeToFunc(cty.String), "trim": stdlib.TrimFunc, "trimprefix": stdlib.TrimPrefixFunc,
-		"trimspace": stdlib.TrimSpaceFunc, "trimsuffix": stdlib.TrimSuffixFunc, "upper": stdlib.UpperFunc, "values": stdlib.ValuesFunc,
-		"zipmap": stdlib.ZipmapFunc,
-
-		"env":  envFunc(opts),
-		"file": fileFunc(opts),
-	}
+	all := expr.Functions()
+	all["env"], all["file"] = envFunc(opts), fileFunc(opts)
+	return all
 }
+
+// loadFunctions can be called at load time only.
+var loadFunctions = []string{"env", "file"}
 
 // envFunc is env(name) and env(name, default). An unset variable without a default is an error; a set but empty one is "".
 func envFunc(opts Options) function.Function {
@@ -72,7 +63,7 @@ func fileFunc(opts Options) function.Function {
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			path := args[0].AsString()
 			if !filepath.IsAbs(path) {
-				path = filepath.Join(opts.dir, path)
+				path = filepath.Join(opts.BaseDir, path)
 			}
 			text, err := readRegular(path, maxFile)
 			if err != nil {

@@ -30,7 +30,7 @@ func (d *decoder) pathPattern(name string) check {
 		case !filepath.IsAbs(s):
 			p.summary = fmt.Sprintf("%s must hold absolute paths", name)
 			p.detail = "A relative one would depend on the directory that the agent is started in."
-			if abs, err := filepath.Abs(filepath.Join(d.opts.dir, s)); err == nil {
+			if abs, err := filepath.Abs(filepath.Join(d.opts.BaseDir, s)); err == nil {
 				p.hint = mean(abs)
 			}
 		default:

@@ -4,10 +4,13 @@ import (
 	"cmp"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/kinetail/kinetail/pipeline/expr"
 )
 
 // Options say what a configuration is loaded with. The zero value is right for a program.
@@ -33,28 +36,41 @@ func (o Options) filled() Options {
 	if o.Hostname == "" {
 		o.Hostname, _ = os.Hostname()
 	}
+	if o.CheckExpression == nil {
+		o.CheckExpression = func(e hcl.Expression, locals map[string]cty.Value) hcl.Diagnostics {
+			_, diags := expr.Compile(e, &expr.Scope{Locals: locals})
+			return diags
+		}
+	}
 	return o
 }
 
 // Load reads a configuration: one file, or all *.hcl and *.hcl.json files of a directory. The Config is nil if the diagnostics,
 // which are never nil, have errors; without errors they may still have hints.
-func Load(path string, opts Options) (*Config, *Diagnostics) {
-	opts = opts.filled()
-	diags := &Diagnostics{Files: map[string]*hcl.File{}}
+func Load(path string, opts Options) (cfg *Config, diags *Diagnostics) {
+	diags = &Diagnostics{Files: map[string]*hcl.File{}}
+	defer func() { // hcl and cty have had panics for odd input, and a reload must not end the agent
+		if p := recover(); p != nil {
+			cfg = nil
+			diags.List = append(diags.List, &hcl.Diagnostic{
+				Severity: hcl.DiagError, Summary: fmt.Sprintf("Reading the configuration %s failed inside the program", path),
+				Detail: fmt.Sprintf("This is a fault of kinetail, not of the configuration alone; please report it with the configuration. It says: %v", p),
+			})
+		}
+	}()
 	sources, problems := readSources(path)
-	if opts.dir = opts.BaseDir; opts.dir == "" {
-		opts.dir = sources.dir
-	}
-	d := &decoder{opts: opts, elsewhere: places}
+	return load(sources, problems, opts, diags)
+}
+
+func load(sources sources, problems hcl.Diagnostics, opts Options, diags *Diagnostics) (*Config, *Diagnostics) {
+	d := newDecoder(opts, sources.dir)
 	d.add(problems...)
 	whole := !problems.HasErrors() // with a part missing, nothing can be said to be missing
 	var bodies []hcl.Body
 	for _, src := range sources.files {
 		file, problems := parse(src)
 		d.add(problems...)
-		if file != nil {
-			diags.Files[src.name] = file
-		}
+		diags.Files[src.name] = file
 		if fatal(problems) {
 			whole = false
 			continue
@@ -70,6 +86,33 @@ func Load(path string, opts Options) (*Config, *Diagnostics) {
 		f.Digest = digest(f, cfg.Locals, diags.Files)
 	}
 	return cfg, diags
+}
+
+func newDecoder(opts Options, dir string) *decoder {
+	opts = opts.filled()
+	if opts.BaseDir == "" {
+		opts.BaseDir = dir
+	}
+	return &decoder{opts: opts, elsewhere: places}
+}
+
+// StateDir is the state_dir of a configuration that may be full of mistakes: as it is written if that can be found out, else the
+// default.
+func StateDir(path string, opts Options) (dir string) {
+	dir = defaultAgent(opts.filled()).StateDir
+	defer func() { _ = recover() }() // as in Load, where it is reported
+	sources, _ := readSources(path)
+	d := newDecoder(opts, sources.dir)
+	var bodies []hcl.Body
+	for _, src := range sources.files {
+		if file, _ := parse(src); file.Body != nil { // also what is left of a file with a syntax error
+			bodies = append(bodies, file.Body)
+		}
+	}
+	if cfg := d.config(bodies, false); filepath.IsAbs(cfg.Agent.StateDir) {
+		dir = cfg.Agent.StateDir
+	}
+	return dir
 }
 
 // config reads all files together. whole says that none is missing.

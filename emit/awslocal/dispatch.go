@@ -86,6 +86,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := &call{srv: s, w: w, r: r, now: s.opts.Now()}
 	c.id = fmt.Sprintf("%08x-0000-4000-8000-%012x", uint32(s.opts.Seed), s.requests.Add(1)) // #nosec G115
+	s.faults.refresh(s, c.now)
 	w.Header().Set("Date", c.now.Add(time.Duration(s.skew.Load())).UTC().Format(http.TimeFormat))
 	w.Header().Set("x-amzn-RequestId", c.id)
 	c.identify()
@@ -94,13 +95,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	buf := bodies.Get().(*bytes.Buffer)
 	buf.Reset()
 	defer bodies.Put(buf)
-	if limit, ok := s.faults.bodyLimit(c); ok {
-		if n, err := io.Copy(buf, io.LimitReader(r.Body, limit+1)); err != nil || n > limit {
-			s.counts.fault(BodyLimit)
-			tooLarge(w)
-			return
-		}
-	}
 	if _, err := io.Copy(buf, http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
 		var big *http.MaxBytesError
 		if errors.As(err, &big) {
@@ -108,6 +102,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		panic(http.ErrAbortHandler) // the caller is gone
+	}
+	if s.faults.tooLarge(c, int64(buf.Len())) {
+		s.counts.fault(BodyLimit)
+		tooLarge(w)
+		return
 	}
 	c.wire = buf.Bytes()
 	c.body = c.wire
@@ -166,13 +165,7 @@ func (s *Server) serveCall(c *call) {
 	plan := s.faults.plan(c)
 	if plan.delay > 0 {
 		s.counts.fault(Latency)
-		timer := time.NewTimer(plan.delay)
-		select {
-		case <-timer.C:
-		case <-c.r.Context().Done():
-			timer.Stop()
-			panic(http.ErrAbortHandler)
-		}
+		c.wait(plan.delay)
 	}
 	if plan.reset {
 		s.counts.fault(Reset)
@@ -190,6 +183,7 @@ func (s *Server) serveCall(c *call) {
 	answer, err := run(s, c)
 	if plan.lost {
 		s.counts.fault(LostAnswer)
+		c.wait(plan.lostAfter)
 		panic(http.ErrAbortHandler)
 	}
 	if err != nil {
@@ -201,6 +195,19 @@ func (s *Server) serveCall(c *call) {
 		p.miscount(plan.miscount)
 	}
 	c.reply(answer, plan.cut)
+}
+
+// wait holds a call back for d, or until the caller or the server has gone.
+func (c *call) wait(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-c.r.Context().Done():
+		panic(http.ErrAbortHandler)
+	case <-c.srv.ctx.Done():
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // open inflates the body and reads from it what faults select by: the operation of a form, the stream, the records.

@@ -20,7 +20,7 @@ const (
 	Error       FaultKind = "error"        // the call is refused with Code, InternalFailure (500) by default
 	Latency     FaultKind = "latency"      // the call waits for Delay before it is looked at
 	Reset       FaultKind = "reset"        // the connection is reset, nothing is stored
-	LostAnswer  FaultKind = "lost_answer"  // the call is carried out and the connection closed without an answer
+	LostAnswer  FaultKind = "lost_answer"  // the call is carried out and the connection closed without an answer, after Delay
 	CutAnswer   FaultKind = "cut_answer"   // the call is carried out and half the answer sent
 	WrongCount  FaultKind = "wrong_count"  // the answer has Extra results too many (-1 by default)
 	BodyLimit   FaultKind = "body_limit"   // a proxy answers 413 to bodies over Limit bytes
@@ -148,6 +148,7 @@ type plan struct {
 	reset, lost, cut bool
 	refusal          *apiError
 	refusalKind      FaultKind
+	lostAfter        time.Duration
 	miscount         int
 }
 
@@ -155,7 +156,6 @@ func (s *faultSet) plan(c *call) plan {
 	var p plan
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.srv.skewLocked(c.now)
 	for _, r := range s.rules {
 		perRecord := c.put != nil && (r.Kind == Throttle || r.Kind == RecordError)
 		if perRecord || r.Kind == BodyLimit || r.Kind == ClockSkew || !r.selects(c) {
@@ -170,7 +170,7 @@ func (s *faultSet) plan(c *call) plan {
 		case Reset:
 			p.reset = true
 		case LostAnswer:
-			p.lost = true
+			p.lost, p.lostAfter = true, r.Delay
 		case CutAnswer:
 			p.cut = true
 		case WrongCount:
@@ -191,7 +191,10 @@ func (r *rule) refusal(c *call) *apiError {
 	e := &apiError{r.Status, r.Code, r.Message}
 	if e.code == "" {
 		e.code = "InternalFailure"
-		if r.Kind == Throttle {
+		switch {
+		case r.Kind == Throttle && c.service == "cloudwatch":
+			e.code = "ThrottlingException"
+		case r.Kind == Throttle:
 			e.code = "LimitExceededException"
 		}
 	}
@@ -234,14 +237,21 @@ func (s *faultSet) record(c *call, shard string, e putEntry) *recordError {
 	return nil
 }
 
-// bodyLimit is that of the proxy before the service, if there is one.
-func (s *faultSet) bodyLimit(c *call) (int64, bool) {
+// tooLarge reports whether the proxy before the service, if there is one, refuses a body of n bytes.
+func (s *faultSet) tooLarge(c *call, n int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.rules {
-		if r.Kind == BodyLimit && r.selects(c) && r.strikes() {
-			return r.Limit, true
+		if r.Kind == BodyLimit && n > r.Limit && r.selects(c) && r.strikes() {
+			return true
 		}
 	}
-	return 0, false
+	return false
+}
+
+// refresh ends a clock skew that is over.
+func (s *faultSet) refresh(srv *Server, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	srv.skewLocked(now)
 }

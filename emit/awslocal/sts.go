@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -41,7 +42,7 @@ func (b *xmlBuffer) Write(p []byte) (int, error) {
 
 func queryError(e *apiError, id string) []byte {
 	return fmt.Appendf(nil, `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error><RequestId>%s</RequestId></ErrorResponse>`,
-		escaped(e.code), escaped(e.message), id)
+		escaped(strings.TrimSuffix(e.code, "Exception")), escaped(e.message), id)
 }
 
 func assumeRole(s *Server, c *call) (any, error) {

@@ -67,6 +67,7 @@ type Batch struct {
 	Ack *Ack
 
 	release func(*Batch)
+	arena   []byte // what framing last appended to, for the next use
 }
 
 // Bytes is the i-th record.

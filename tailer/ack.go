@@ -1,0 +1,86 @@
+package tailer
+
+import (
+	"time"
+
+	"github.com/kinetail/kinetail/tailer/checkpoint"
+)
+
+// handOut remembers that the range up to end is in somebody's hands, and returns what acknowledges it.
+func (f *Follower) handOut(g *generation, b *Batch, marker checkpoint.Print) *Ack {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := &g.shared
+	number := s.first + int64(len(s.pending))
+	s.pending = append(s.pending, span{end: b.End, marker: marker, inside: b.After != 0})
+	s.read = b.End
+	size := b.End - b.Start
+	f.unacked += size
+	return NewAck(func() { f.acknowledge(g, number, size) })
+}
+
+// acknowledge is called when the number-th range of g is acknowledged: by any goroutine, in any order, also after Close.
+func (f *Follower) acknowledge(g *generation, number, size int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	full := f.unacked >= f.opts.MaxUnacked
+	f.unacked -= size
+	s := &g.shared
+	s.pending[number-s.first].acked = true
+	n, moved := 0, false
+	for ; n < len(s.pending) && s.pending[n].acked; n++ {
+		if p := &s.pending[n]; !p.inside {
+			s.rec.Offset, s.rec.Marker = p.end, p.marker
+			moved = true
+		}
+	}
+	if n > 0 {
+		s.pending = s.pending[:copy(s.pending, s.pending[n:])]
+		s.first += int64(n)
+	}
+	if moved {
+		f.settle(g, f.now())
+		f.putLocked(g)
+	}
+	if full || len(s.pending) == 0 {
+		f.hints.poke()
+	}
+}
+
+// settle keeps the account of since when the generation lags. It needs f.mu.
+func (f *Follower) settle(g *generation, now clock) {
+	s := &g.shared
+	if s.rec.Size > s.rec.Offset && !s.gone {
+		if s.lag == 0 {
+			s.lag = now
+		}
+		return
+	}
+	if s.lag != 0 || s.rec.CaughtUp.IsZero() {
+		s.rec.CaughtUp = time.Now()
+	}
+	s.lag = 0
+}
+
+// putLocked hands what is to be remembered of g to the store. It needs f.mu.
+func (f *Follower) putLocked(g *generation) {
+	if f.opts.Store != nil && !f.closed {
+		f.opts.Store.Put(g.shared.rec)
+	}
+}
+
+// remember changes what is remembered of g.
+func (f *Follower) remember(g *generation, change func(*checkpoint.Generation)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(&g.shared.rec)
+	f.settle(g, f.now())
+	f.putLocked(g)
+}
+
+// committed is the committed offset of g, and whether everything handed out is acknowledged.
+func (f *Follower) committed(g *generation) (offset int64, all bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return g.shared.rec.Offset, len(g.shared.pending) == 0
+}

@@ -1,0 +1,272 @@
+package tailer
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/kinetail/kinetail/tailer/checkpoint"
+)
+
+// discover makes generations of the bodies that nobody has, and makes them durable before anything of them is handed out.
+func (f *Follower) discover(ctx context.Context, sv *survey, now clock) {
+	var found []*entry
+	for _, key := range sv.order {
+		if f.bodies[key] == nil {
+			found = append(found, sv.bodies[key][0])
+		}
+	}
+	slices.SortStableFunc(found, sv.compareAge)
+	fresh := false
+	newest := map[string]*generation{}
+	for path, c := range f.chains {
+		newest[path] = c.newest()
+	}
+	for _, e := range found {
+		if g := f.welcome(e, sv, newest, now); g != nil {
+			fresh = true
+		}
+	}
+	for key, b := range f.ignored {
+		if b.seen < f.sweeps-3 {
+			delete(f.ignored, key)
+		}
+	}
+	first := false
+	if f.opts.Store != nil && len(sv.w.blind) == 0 {
+		for _, g := range append(slices.Clone(f.paths), f.rotated...) {
+			if f.opts.Store.FirstScan(f.opts.Flow, g.pattern) {
+				f.opts.Store.MarkFirstScan(f.opts.Flow, g.pattern)
+				first = true
+			}
+		}
+	}
+	if (fresh || first) && f.opts.Store != nil {
+		if err := f.opts.Store.Sync(ctx); err != nil {
+			f.count(func(c *Counters) { c.SyncErrors++ })
+			f.log.Error("positions of new files are not durable: after a crash they may be sent again", "error", err)
+		}
+	}
+}
+
+// firstScan says that the first scan of the pattern that found e is not done yet.
+func (f *Follower) firstScan(e *entry) bool {
+	if f.opts.Store == nil {
+		return f.sweeps == 1
+	}
+	return f.opts.Store.FirstScan(f.opts.Flow, e.pattern)
+}
+
+// compareAge orders entries of one path older first, by name and else by when they were last written; the live name is the newest.
+func (sv *survey) compareAge(a, b *entry) int {
+	ra, na := sv.family(a.path)
+	rb, nb := sv.family(b.path)
+	if c := cmp.Compare(ra, rb); c != 0 {
+		return c
+	}
+	switch {
+	case a.path == ra && b.path != rb:
+		return 1
+	case a.path != ra && b.path == rb:
+		return -1
+	}
+	return cmp.Or(na.older(nb), cmp.Compare(a.st.mtime, b.st.mtime), cmp.Compare(a.path, b.path))
+}
+
+// welcome decides what becomes of a body that nobody has: a new generation, or nothing.
+func (f *Follower) welcome(e *entry, sv *survey, newest map[string]*generation, now clock) *generation {
+	key := e.st.bodyKey
+	if b, ok := f.ignored[key]; ok && b.size == e.st.size && b.mtime == e.st.mtime {
+		b.seen = f.sweeps
+		f.ignored[key] = b
+		return nil
+	}
+	root, _ := sv.family(e.path)
+	rotated := root != e.path
+	first := f.firstScan(e)
+	old := f.opts.IgnoreOlder > 0 && time.Since(time.Unix(0, e.st.mtime)) > f.opts.IgnoreOlder
+	ignore := func() *generation {
+		f.ignored[key] = ignoredBody{e.st.size, e.st.mtime, f.sweeps}
+		return nil
+	}
+	if old && (first || e.sibling) {
+		return ignore()
+	}
+	kind := ""
+	if rotated || e.sibling || hasCompressedName(e.path) {
+		known, k, err := f.known(e, root)
+		switch {
+		case errors.Is(err, errUnfinished):
+			return nil // still being written: looked at again
+		case err != nil && !rotated && !e.sibling:
+			f.note(e.path, err.Error())
+			return ignore()
+		case err != nil && e.sibling:
+			return ignore()
+		case known:
+			return ignore()
+		}
+		kind = k
+	}
+	beginning := f.opts.StartAt == "beginning"
+	switch {
+	case e.sibling && first && beginning && rotated:
+	case e.sibling && (!rotated || !f.newer(e, newest[root])):
+		return ignore()
+	case kind != "" && first && !beginning:
+		return ignore() // an archive is never a backfill by accident
+	case kind != "" && !first && rotated && !f.newer(e, newest[root]):
+		return ignore()
+	}
+	path := e.path
+	if e.sibling {
+		path = root
+	}
+	g := f.create(f.chain(root), path, e, kind, now)
+	for _, o := range sv.bodies[key] {
+		if o != e && sameBody(&o.st, g.key, g.birth) {
+			g.names = append(g.names, o.path)
+		}
+	}
+	g.holes = sv.reborn[key]
+	f.admit(g, e, first && !beginning, now)
+	return g
+}
+
+func hasCompressedName(path string) bool {
+	_, ok := withoutCompression(path)
+	return ok
+}
+
+// known says whether the content of e is that of a generation which has, or had, another body; and how it is compressed.
+func (f *Follower) known(e *entry, root string) (bool, string, error) {
+	file, st, err := openSafely(e.path, f.opts.Symlinks)
+	if err != nil {
+		return false, "", err
+	}
+	defer file.Close()
+	kind, err := compressionOf(e.path, file)
+	if err != nil {
+		return false, "", err
+	}
+	var r io.ReaderAt = file
+	size := st.size
+	if kind != "" {
+		z := newUnzip(file, kind)
+		defer z.close()
+		r, size = z, 1<<62
+	}
+	c := f.chains[root]
+	if c == nil {
+		return false, kind, nil
+	}
+	for _, k := range c.gens {
+		if k.key == st.bodyKey {
+			continue
+		}
+		same, err := f.copyOf(k, r, size)
+		if err != nil {
+			return false, kind, err
+		}
+		if same {
+			return true, kind, nil
+		}
+	}
+	return false, kind, nil
+}
+
+// newer says that e came after k was discovered, so that it holds what k's path held later. Without k, after the first sweep.
+func (f *Follower) newer(e *entry, k *generation) bool {
+	since := f.firstWall
+	if k != nil {
+		since = discovered(k.source.Generation)
+	}
+	return e.st.mtime >= since && (e.st.birth == 0 || e.st.birth >= since)
+}
+
+// A generation id begins with the time, by the file system's clock, of the last change that discovery saw.
+func newID(ctime int64) string {
+	var random [4]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return fmt.Sprintf("%016x%s", uint64(ctime), hex.EncodeToString(random[:]))
+}
+
+func discovered(id string) int64 {
+	if len(id) < 16 {
+		return 0
+	}
+	t, err := strconv.ParseUint(id[:16], 16, 64)
+	if err != nil {
+		return 0
+	}
+	return int64(t)
+}
+
+func newSource(rec checkpoint.Generation) *Source {
+	return &Source{Flow: rec.Flow, Generation: rec.ID, Path: rec.Path, Name: filepath.Base(rec.Path), Dir: filepath.Dir(rec.Path)}
+}
+
+// create makes the newest generation of a chain.
+func (f *Follower) create(c *chain, path string, e *entry, kind string, now clock) *generation {
+	c.seq++
+	wall := time.Now()
+	rec := checkpoint.Generation{
+		ID: newID(e.st.ctime), Flow: f.opts.Flow, Path: c.path, Names: []string{e.path}, Dev: e.st.dev, Ino: e.st.ino, Birth: e.st.birth,
+		ModTime: time.Unix(0, e.st.mtime), Compression: kind, Seen: wall, CaughtUp: wall, Seq: c.seq,
+	}
+	source := newSource(rec)
+	source.Path, source.Name, source.Dir = path, filepath.Base(path), filepath.Dir(path)
+	g := &generation{
+		chain: c, source: source, key: e.st.bodyKey, birth: e.st.birth, names: []string{e.path}, kind: kind,
+		st: stat{bodyKey: e.st.bodyKey, size: -1}, grown: now, looked: now,
+	}
+	g.shared.rec = rec
+	c.gens = append(c.gens, g)
+	f.gens = append(f.gens, g)
+	f.bodies[g.key] = g
+	f.count(func(c *Counters) { c.Generations++ })
+	return g
+}
+
+// admit fixes where a new generation starts, and remembers it.
+func (f *Follower) admit(g *generation, e *entry, atEnd bool, now clock) {
+	if g.kind != "" {
+		g.size = 1
+	}
+	if atEnd && e.st.size > 0 {
+		g.recalled = true // the last line end before its size is looked for when it can be read
+		g.read = e.st.size
+		f.mu.Lock()
+		g.shared.rec.Offset, g.shared.rec.Size, g.shared.read = e.st.size, e.st.size, e.st.size
+		f.mu.Unlock()
+	}
+	f.inspect(g, &e.st, nil, now)
+	f.remember(g, func(*checkpoint.Generation) {})
+}
+
+// lastLineEnd is the offset behind the last line feed before end; 0 when there is none.
+func lastLineEnd(r io.ReaderAt, end int64) (int64, error) {
+	buf := make([]byte, 64<<10)
+	for end > 0 {
+		n := min(end, int64(len(buf)))
+		got, err := readFull(r, buf[:n], end-n)
+		if err != nil {
+			return 0, fmt.Errorf("look for the last line end: %w", err)
+		}
+		for i := got - 1; i >= 0; i-- {
+			if buf[i] == '\n' {
+				return end - n + int64(i) + 1, nil
+			}
+		}
+		end -= n
+	}
+	return 0, nil
+}

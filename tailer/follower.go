@@ -1,0 +1,390 @@
+package tailer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kinetail/kinetail/tailer/checkpoint"
+)
+
+// ErrClosed is returned by Next after Close.
+var ErrClosed = errors.New("the follower is closed")
+
+// Follower follows the files of one flow. Next is for one goroutine; the rest is safe for concurrent use.
+type Follower struct {
+	opts    Options
+	log     *slog.Logger
+	paths   []glob
+	exclude []glob
+	rotated []glob
+	began   time.Time
+	now     func() clock
+	hints   *hints
+	done    chan struct{}
+	ended   sync.WaitGroup
+
+	// own is held while anything is looked at or read: by Next, and by the goroutine that keeps looking while nobody calls Next.
+	own       sync.Mutex
+	chains    map[string]*chain
+	gens      []*generation
+	bodies    map[bodyKey]*generation
+	queue     []*generation
+	open      int
+	nextSweep clock
+	nextPoll  clock
+	sweeps    int
+	pace      clock // no sweep before this: sweeping takes a tenth of a core at most
+	early     bool  // a sweep is wanted as soon as the pace allows
+	firstWall int64 // when the first sweep began, ns since 1970
+	ignored   map[bodyKey]ignoredBody
+	notes     map[string]string // path -> why it is not followed; logged when it changes
+	watched   map[string]bool   // directory -> was wanted in the last sweep
+	hintPaths []string
+	bodyLimit int
+	protected bool // fs.protected_hardlinks
+
+	mu       sync.Mutex
+	closed   bool
+	unacked  int64
+	counters Counters
+	status   []*generation // the generations that Status reports
+	skipped  []Skipped
+}
+
+// ignoredBody is a body that was looked into and is not to be read.
+type ignoredBody struct {
+	size, mtime int64
+	seen        int // number of the sweep
+}
+
+// Open begins to follow. Nothing is looked at before the first Next.
+func Open(opts Options) (*Follower, error) {
+	if err := opts.complete(); err != nil {
+		return nil, fmt.Errorf("follow files of flow %q: %w", opts.Flow, err)
+	}
+	f := &Follower{
+		opts: opts, log: opts.Log.With("flow", opts.Flow), began: time.Now(), hints: newHints(), done: make(chan struct{}),
+		chains: map[string]*chain{}, bodies: map[bodyKey]*generation{}, ignored: map[bodyKey]ignoredBody{}, notes: map[string]string{},
+		watched: map[string]bool{}, bodyLimit: descriptorLimit(), protected: hardLinksProtected(),
+	}
+	f.now = func() clock { return time.Since(f.began) + 1 } // never 0, which means never
+	for _, c := range []struct {
+		globs    *[]glob
+		patterns []string
+	}{{&f.paths, opts.Paths}, {&f.exclude, opts.Exclude}, {&f.rotated, opts.Rotated}} {
+		var err error
+		if *c.globs, err = compileGlobs(c.patterns); err != nil {
+			return nil, fmt.Errorf("follow files of flow %q: %w", opts.Flow, err)
+		}
+	}
+	if opts.Store != nil {
+		known, err := opts.Store.Load(opts.Flow)
+		if err != nil {
+			return nil, fmt.Errorf("follow files of flow %q: %w", opts.Flow, err)
+		}
+		for i := range known {
+			f.recall(known[i])
+		}
+	}
+	f.ended.Add(1)
+	go f.keepLooking()
+	return f, nil
+}
+
+// recall makes a generation of what is remembered. Where its body is, the first sweep finds out.
+func (f *Follower) recall(rec checkpoint.Generation) {
+	c := f.chain(rec.Path)
+	g := &generation{
+		chain: c, source: newSource(rec), key: bodyKey{rec.Dev, rec.Ino}, birth: rec.Birth, kind: rec.Compression, head: rec.Head,
+		read: rec.Offset, size: rec.Size, drained: rec.Drained, final: rec.Final, looked: f.now(), recalled: true,
+	}
+	g.st = stat{bodyKey: g.key, birth: rec.Birth, size: -1} // whatever is seen is a change
+	g.shared.rec, g.shared.read = rec, rec.Offset
+	c.gens = append(c.gens, g)
+	c.seq = max(c.seq, rec.Seq)
+	f.gens = append(f.gens, g)
+}
+
+func (f *Follower) chain(path string) *chain {
+	c := f.chains[path]
+	if c == nil {
+		c = &chain{path: path}
+		f.chains[path] = c
+	}
+	return c
+}
+
+// descriptorLimit is how many bodies may be open at once: a quarter of RLIMIT_NOFILE is left for sockets and state.
+func descriptorLimit() int {
+	var r unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &r); err != nil {
+		return 256
+	}
+	return int(min(r.Cur/4*3, 1024))
+}
+
+func hardLinksProtected() bool {
+	b, err := os.ReadFile("/proc/sys/fs/protected_hardlinks")
+	return err != nil || len(b) == 0 || b[0] != '0'
+}
+
+// Next is the next batch of any file that has something, in turns. It waits while there is nothing, while MaxUnacked bytes are out, or
+// while there is no memory. It returns io.EOF in Once mode when everything is read to its end, ctx's error, or ErrClosed. What is
+// wrong with a file is not an error of Next: it is logged, counted, shown in Status, and tried again.
+func (f *Follower) Next(ctx context.Context) (*Batch, error) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		f.own.Lock()
+		b, wait, err := f.step(ctx, f.now())
+		f.own.Unlock()
+		if b != nil || err != nil {
+			return b, err
+		}
+		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-f.done:
+			return nil, ErrClosed
+		case <-f.hints.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// step does what is due at now and tries to read one batch. Without one it says how long there is nothing to do unless something
+// wakes the follower. It needs f.own.
+func (f *Follower) step(ctx context.Context, now clock) (*Batch, time.Duration, error) {
+	select {
+	case <-f.done:
+		return nil, 0, ErrClosed
+	default:
+	}
+	f.look(ctx, now)
+	short := false
+	if f.mayRead() {
+		for n := len(f.queue); n > 0; n-- {
+			g := f.queue[0]
+			f.queue = f.queue[:copy(f.queue, f.queue[1:])]
+			g.queued = false
+			if !g.ready() || g.blocked() {
+				continue
+			}
+			g.used = now
+			b, err := f.turn(g)
+			if errors.Is(err, errMemory) {
+				short = true
+			}
+			if g.ready() {
+				f.enqueue(g)
+			}
+			if b != nil {
+				return b, 0, nil
+			}
+		}
+	} else {
+		short = true
+	}
+	if f.early && now >= f.pace || f.nextSweep <= now {
+		return nil, 0, nil // a turn found something that has to be looked at
+	}
+	if f.opts.Once && !short && f.complete() {
+		return nil, 0, io.EOF
+	}
+	wait := f.nextSweep - now
+	if f.early {
+		wait = min(wait, f.pace-now)
+	}
+	if f.nextPoll != 0 {
+		wait = min(wait, f.nextPoll-now)
+	}
+	if short {
+		wait = min(wait, f.opts.PollInterval)
+	}
+	return nil, max(wait, time.Millisecond), nil
+}
+
+// look does what is due without reading for anybody.
+func (f *Follower) look(ctx context.Context, now clock) {
+	f.heed(now)
+	if now >= f.nextSweep || f.early && now >= f.pace {
+		f.sweep(ctx, now)
+	} else if f.nextPoll != 0 && now >= f.nextPoll {
+		f.poll(now)
+	}
+}
+
+// keepLooking is the goroutine "follower": while nobody calls Next, because what comes after is full, it goes on to discover, so that
+// what is rotated away is held by its descriptor.
+func (f *Follower) keepLooking() {
+	defer f.ended.Done()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	tick := time.NewTicker(f.opts.SweepInterval / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-f.done:
+			return
+		case <-tick.C:
+		}
+		if f.own.TryLock() {
+			if now := f.now(); f.sweeps > 0 && now >= f.nextSweep {
+				f.look(ctx, now)
+			}
+			f.own.Unlock()
+		}
+	}
+}
+
+// mayRead says that fewer than MaxUnacked bytes are out.
+func (f *Follower) mayRead() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.unacked < f.opts.MaxUnacked
+}
+
+// complete says that there is nothing left to read.
+func (f *Follower) complete() bool {
+	if f.early || len(f.queue) > 0 {
+		return false
+	}
+	for _, g := range f.gens {
+		if !g.final && (g.lost > 0 || g.superseded() && !g.drained) && g.err == nil {
+			return false
+		}
+	}
+	return true
+}
+
+func (f *Follower) enqueue(g *generation) {
+	if !g.queued {
+		g.queued = true
+		f.queue = append(f.queue, g)
+	}
+}
+
+// wantSweep asks for a look at everything as soon as the pace allows.
+func (f *Follower) wantSweep() { f.early = true }
+
+// unpark opens the body of g, if it is not open.
+func (f *Follower) unpark(g *generation) error {
+	if g.file == nil {
+		if len(g.names) == 0 {
+			return fmt.Errorf("open %q: %w", g.label(), os.ErrNotExist)
+		}
+		f.makeRoom()
+		var last error
+		for _, name := range g.names {
+			file, st, err := openSafely(name, f.opts.Symlinks)
+			if err != nil {
+				last = err
+				continue
+			}
+			if !sameBody(&st, g.key, g.birth) {
+				_ = file.Close()
+				f.wantSweep()
+				last = fmt.Errorf("open %q: %w", name, errMoved)
+				continue
+			}
+			g.file = file
+			f.open++
+			break
+		}
+		if g.file == nil {
+			return last
+		}
+	}
+	if g.kind != "" && g.zip == nil {
+		g.zip = newUnzip(g.file, g.kind)
+	}
+	return nil
+}
+
+// errMoved says that another body has taken the name.
+var errMoved = errors.New("another file has taken the name")
+
+// makeRoom parks the longest unused of what may be parked, when as many bodies are open as may be.
+func (f *Follower) makeRoom() {
+	for f.open >= f.bodyLimit {
+		var oldest *generation
+		for _, g := range f.gens {
+			if g.file != nil && len(g.names) > 0 && (oldest == nil || g.used < oldest.used) {
+				oldest = g
+			}
+		}
+		if oldest == nil {
+			return // all are bodies without a name: they are held whatever the limit
+		}
+		oldest.park(f)
+	}
+}
+
+// cannotRead keeps g for later: it could not be looked at, which does not mean that it is gone.
+func (f *Follower) cannotRead(g *generation, err error) {
+	if errors.Is(err, errMoved) || errors.Is(err, os.ErrNotExist) {
+		f.wantSweep()
+	} else {
+		f.count(func(c *Counters) { c.ReadErrors++ })
+	}
+	if errors.Is(err, unix.ESTALE) {
+		g.park(f)
+	}
+	g.err = err
+	f.publish(g)
+	f.note(g.label(), err.Error())
+}
+
+// suspect is called when what was read does not fit to what was there: the next sweep looks into it.
+func (f *Follower) suspect(g *generation) {
+	g.st.size, g.st.ctime = -1, 0
+	f.wantSweep()
+}
+
+// note logs once why a path is not followed; "" takes it back.
+func (f *Follower) note(path, why string) {
+	if f.notes[path] == why {
+		return
+	}
+	if why == "" {
+		delete(f.notes, path)
+		f.log.Info("file can be read again", "path", path)
+		return
+	}
+	f.notes[path] = why
+	f.log.Warn("file is not read", "path", path, "reason", why)
+}
+
+// Close stops following. It does not wait for acknowledgements: those that come later change nothing any more.
+func (f *Follower) Close() error {
+	f.mu.Lock()
+	if f.closed {
+		f.mu.Unlock()
+		return nil
+	}
+	f.closed = true
+	f.mu.Unlock()
+	close(f.done)
+	f.ended.Wait()
+	f.own.Lock()
+	defer f.own.Unlock()
+	for dir := range f.watched {
+		f.opts.Watcher.drop(f.hints, dir)
+	}
+	for _, g := range f.gens {
+		g.park(f)
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+package tailer
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/kinetail/kinetail/tailer/checkpoint"
+)
+
+// clock is a time since the follower was opened: monotonic, so that nothing is decided by what the wall clock says.
+type clock = time.Duration
+
+// generation is one body of a file while the follower runs. All but what stands under shared belongs to whoever holds
+// Follower.own.
+type generation struct {
+	chain  *chain
+	source *Source
+
+	// What it is known by. key is zero when the body is not to be seen anywhere (its content was truncated away, or it is gone).
+	key   bodyKey
+	birth int64
+	names []string // where it is to be seen now
+	st    stat     // at the last look
+	file  *os.File // nil while parked
+	used  clock    // of file, for the LRU
+	zip   *unzip   // the reader of a compressed body; nil while parked
+	kind  string   // of compression
+	// size is how long the content is as far as known: that of the file, or of what it decompresses to.
+	size int64
+
+	// Where reading is.
+	read     int64  // handed out up to here
+	part     uint16 // the framer's state at read: not 0 inside an oversized line
+	head     checkpoint.Print
+	scanned  int64 // looked at up to here, and nothing could be closed
+	tail     tail  // of read
+	need     int   // block size that the next turn needs; 0 is any
+	recalled bool  // the body is not yet compared with what the store remembers
+	closing  Closing
+	holes    bool // NULs at the beginning are a hole that truncation left
+	queued   bool
+	active   bool  // polled
+	grown    clock // when it last grew
+	polled   int64 // size at the last poll
+	ends     int   // consecutive polls that found nothing new after something made this the older one
+	ended    clock // when ends was counted last
+	drained  bool
+	final    bool
+	lost     int // sweeps that have not found the body
+	lostWhy  string
+	nameless clock // since when it has no name; 0: it has one
+	err      error // why it cannot be read now
+	looked   clock // when something of it was last seen
+
+	// shared is guarded by Follower.mu.
+	shared struct {
+		rec     checkpoint.Generation // what is remembered: rec.Offset is the committed offset
+		pending []span
+		first   int64 // the number of pending[0]
+		read    int64
+		lag     clock // since when size and committed offset differ; 0: they don't
+		err     error
+		gone    bool
+	}
+}
+
+// span is a range that was handed out and is not yet committed.
+type span struct {
+	end    int64
+	marker checkpoint.Print
+	inside bool // end is inside a physical line: never committed
+	acked  bool
+}
+
+// chain is the generations of one path, older first.
+type chain struct {
+	path string
+	gens []*generation
+	seq  uint64
+}
+
+// newest is the last generation, or nil.
+func (c *chain) newest() *generation {
+	if len(c.gens) == 0 {
+		return nil
+	}
+	return c.gens[len(c.gens)-1]
+}
+
+// superseded says that a newer generation of the path exists, or that the body has no name left.
+func (g *generation) superseded() bool { return g.chain.newest() != g || g.nameless != 0 }
+
+// blocked says that an older generation has to be drained first.
+func (g *generation) blocked() bool {
+	for _, o := range g.chain.gens {
+		if o == g {
+			return false
+		}
+		if !o.drained && !o.final {
+			return true
+		}
+	}
+	return false
+}
+
+// pendingBytes says that there is something to read.
+func (g *generation) pendingBytes() bool { return g.size > g.read }
+
+// ready says that a turn may have something to hand out.
+func (g *generation) ready() bool {
+	if g.final || g.lost > 0 || g.err != nil {
+		return false
+	}
+	return g.size > max(g.read, g.scanned) || g.closing != KeepOpen && g.size > g.read
+}
+
+func (g *generation) label() string {
+	if len(g.names) > 0 {
+		return g.names[0]
+	}
+	return g.source.Path
+}
+
+// content is what the generation reads from: the bytes, or what they decompress to.
+func (g *generation) content() io.ReaderAt {
+	if g.kind != "" {
+		return g.zip
+	}
+	return g.file
+}
+
+// park closes the descriptor.
+func (g *generation) park(f *Follower) {
+	if g.zip != nil {
+		g.zip.close()
+		g.zip = nil
+	}
+	if g.file != nil {
+		_ = g.file.Close() // opened for reading only: nothing can be lost
+		g.file = nil
+		f.open--
+	}
+}
+
+// verify says whether the body that file shows is still this one: its head and the bytes before the read position agree.
+func (g *generation) verify(r io.ReaderAt, head checkpoint.Print) (bool, error) {
+	ok, err := headAgrees(r, head)
+	if ok && err == nil {
+		ok, err = g.tail.agrees(r, g.read)
+	}
+	if err != nil {
+		return false, fmt.Errorf("check %q: %w", g.label(), err)
+	}
+	return ok, nil
+}

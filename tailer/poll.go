@@ -1,0 +1,260 @@
+package tailer
+
+import (
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kinetail/kinetail/tailer/checkpoint"
+)
+
+// quietAfter is how long a file is polled after it last grew; then it is parked until an event or a sweep.
+const quietAfter = time.Second
+
+// activate polls g until it is quiet, and queues it when there is something to read.
+func (f *Follower) activate(g *generation) {
+	if g.ready() {
+		f.enqueue(g)
+	}
+	g.active = true
+	if f.nextPoll == 0 {
+		f.nextPoll = f.now() + f.opts.PollInterval
+	}
+}
+
+// schedule fixes when the next poll is.
+func (f *Follower) schedule(now clock) {
+	f.nextPoll = 0
+	for _, g := range f.gens {
+		if g.active {
+			f.nextPoll = now + f.opts.PollInterval
+			return
+		}
+	}
+}
+
+// poll looks at what is active.
+func (f *Follower) poll(now clock) {
+	for _, g := range f.gens {
+		if g.active {
+			f.visit(g, now)
+		}
+	}
+	f.schedule(now)
+}
+
+// visit looks at one body: has it grown, is it still what its name leads to, may it be drained or final.
+func (f *Follower) visit(g *generation, now clock) {
+	if g.final || g.lost > 0 {
+		g.active = false
+		return
+	}
+	var st stat
+	var err error
+	named := len(g.names) > 0
+	switch {
+	case named:
+		st, err = statAt(unix.AT_FDCWD, g.names[0], 0)
+		if err != nil && isGone(err) || err == nil && !sameBody(&st, g.key, g.birth) {
+			f.wantSweep()
+			if g.file == nil {
+				return
+			}
+			st, err = statFile(g.file)
+		}
+	case g.file != nil:
+		st, err = statFile(g.file)
+	default:
+		f.wantSweep()
+		return
+	}
+	if err != nil {
+		f.cannotRead(g, err)
+		g.active = false
+		return
+	}
+	f.inspect(g, &st, nil, now)
+	if g.ready() {
+		f.enqueue(g)
+	}
+	f.age(g, now)
+}
+
+// age moves a generation that something newer follows towards its end.
+func (f *Follower) age(g *generation, now clock) {
+	if g.err != nil {
+		return
+	}
+	leftover := g.size > g.read
+	if join, ok := f.opts.Framer.(Joiner); ok && leftover && !g.ready() {
+		if d := join.JoinTimeout(); d > 0 && now-g.grown >= d && now-g.grown < d+quietAfter {
+			g.closing = CloseJoin
+			f.enqueue(g)
+		}
+	}
+	if !g.superseded() {
+		wait := quietAfter
+		if join, ok := f.opts.Framer.(Joiner); ok && leftover {
+			wait += join.JoinTimeout()
+		}
+		g.active = g.ready() || now-g.grown < wait
+		return
+	}
+	if g.size != g.polled || g.ready() || g.blocked() {
+		g.polled, g.ends, g.ended = g.size, 0, now
+		return
+	}
+	if now-g.ended >= f.opts.PollInterval {
+		g.ends++
+		g.ended = now
+	}
+	if g.ends >= 2 {
+		f.drain(g)
+	}
+	if !g.drained || now-g.grown < f.opts.FinalAfter || f.opts.Once {
+		return
+	}
+	if leftover && g.kind == "" {
+		g.closing = CloseAll
+		f.enqueue(g)
+		return
+	}
+	offset, all := f.committed(g)
+	if !all || offset < g.read && !g.holes {
+		return
+	}
+	g.final, g.active = true, false
+	g.park(f)
+	f.remember(g, func(r *checkpoint.Generation) { r.Final = true })
+	f.publish(g)
+}
+
+// drain marks g as drained: the newer generation of the path may start.
+func (f *Follower) drain(g *generation) {
+	if g.drained {
+		return
+	}
+	g.drained = true
+	f.remember(g, func(r *checkpoint.Generation) { r.Drained = true })
+	for _, o := range g.chain.gens {
+		if o.ready() {
+			f.enqueue(o)
+		}
+	}
+}
+
+// heed takes the hints that came in.
+func (f *Follower) heed(now clock) {
+	var all bool
+	f.hintPaths, all = f.hints.take(f.hintPaths[:0])
+	if all {
+		f.wantSweep()
+	}
+	if len(f.hintPaths) == 0 {
+		return
+	}
+	hinted := make(map[string]bool, len(f.hintPaths))
+	for _, p := range f.hintPaths {
+		hinted[p] = true
+	}
+	for _, g := range f.gens {
+		if g.final || g.lost > 0 {
+			continue
+		}
+		for _, name := range g.names {
+			if hinted[name] {
+				f.visit(g, now)
+				break
+			}
+		}
+	}
+}
+
+// watch asks for events of the directories that the sweep found.
+func (f *Follower) watch(sv *survey) {
+	if f.opts.Watcher == nil {
+		return
+	}
+	dirs := sv.dirs()
+	for dir := range dirs {
+		f.opts.Watcher.want(f.hints, dir)
+		f.watched[dir] = true
+	}
+	for dir := range f.watched {
+		if !dirs[dir] {
+			f.opts.Watcher.drop(f.hints, dir)
+			delete(f.watched, dir)
+		}
+	}
+}
+
+// capDeleted gives up bodies without a name that are more, or older, than HoldDeleted allows: oldest first.
+func (f *Follower) capDeleted(now clock) {
+	limit := f.opts.HoldDeleted
+	for {
+		var sum int64
+		var oldest *generation
+		for _, g := range f.gens {
+			if g.nameless == 0 || g.file == nil || g.final {
+				continue
+			}
+			sum += g.st.size
+			if oldest == nil || g.nameless < oldest.nameless || g.nameless == oldest.nameless && g.shared.rec.Seq < oldest.shared.rec.Seq {
+				oldest = g
+			}
+		}
+		if oldest == nil {
+			return
+		}
+		most := limit.MaxBytes
+		if most <= 0 {
+			most = tenthOfFileSystem(oldest)
+		}
+		switch {
+		case limit.MaxAge > 0 && now-oldest.nameless > limit.MaxAge:
+			f.giveUp(oldest, fmt.Sprintf("deleted for longer than hold_deleted's max_age of %v", limit.MaxAge))
+		case sum > most:
+			f.giveUp(oldest, fmt.Sprintf("deleted files hold %d bytes, more than hold_deleted's max_bytes of %d", sum, most))
+		default:
+			return
+		}
+	}
+}
+
+func tenthOfFileSystem(g *generation) int64 {
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(int(g.file.Fd()), &fs); err != nil {
+		return 1 << 62
+	}
+	return int64(fs.Blocks) / 10 * fs.Bsize
+}
+
+// forget drops final generations of which no file was seen for long.
+func (f *Follower) forget(sv *survey, now clock) {
+	keep := f.gens[:0]
+	for _, g := range f.gens {
+		if !g.final || now-g.looked < f.opts.ForgetAfter || f.unsure(g, sv) {
+			keep = append(keep, g)
+			continue
+		}
+		c := g.chain
+		for i, o := range c.gens {
+			if o == g {
+				c.gens = append(c.gens[:i:i], c.gens[i+1:]...)
+				break
+			}
+		}
+		if len(c.gens) == 0 {
+			delete(f.chains, c.path)
+		}
+		if f.bodies[g.key] == g {
+			delete(f.bodies, g.key)
+		}
+		if f.opts.Store != nil {
+			f.opts.Store.Delete(f.opts.Flow, g.source.Generation)
+		}
+	}
+	clear(f.gens[len(keep):])
+	f.gens = keep
+}

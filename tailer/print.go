@@ -1,0 +1,92 @@
+package tailer
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	"github.com/kinetail/kinetail/tailer/checkpoint"
+)
+
+const (
+	// headSize is how much of the beginning of a body its fingerprint covers, in bytes, once it is there.
+	headSize = 1024
+	// headEnough is from how many bytes on a head identifies a body by itself.
+	headEnough = 256
+	// markerSize is how much before a position its marker covers, in bytes.
+	markerSize = 64
+)
+
+// readFull reads what is there of p at off: fewer bytes only at the end of the content.
+func readFull(r io.ReaderAt, p []byte, off int64) (int, error) {
+	n, err := r.ReadAt(p, off)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return n, err
+}
+
+// headAgrees says whether the content of r begins as head says. A head of no bytes agrees with everything.
+func headAgrees(r io.ReaderAt, head checkpoint.Print) (bool, error) {
+	if head.Len == 0 {
+		return true, nil
+	}
+	if head.Len > headSize {
+		return false, nil
+	}
+	var buf [headSize]byte
+	n, err := readFull(r, buf[:head.Len], 0)
+	if err != nil {
+		return false, err
+	}
+	return n == head.Len && checkpoint.Sum(buf[:n]) == head, nil
+}
+
+// headOf is the fingerprint of what r begins with.
+func headOf(r io.ReaderAt) (checkpoint.Print, error) {
+	var buf [headSize]byte
+	n, err := readFull(r, buf[:], 0)
+	return checkpoint.Sum(buf[:n]), err
+}
+
+// tail is the last bytes before a position, at most markerSize: the marker, before it is hashed.
+type tail struct {
+	n int
+	b [markerSize]byte
+}
+
+func (t *tail) bytes() []byte { return t.b[:t.n] }
+
+// push moves the position behind p, which follows what is there.
+func (t *tail) push(p []byte) {
+	if len(p) >= markerSize {
+		t.n = copy(t.b[:], p[len(p)-markerSize:])
+		return
+	}
+	keep := min(t.n, markerSize-len(p))
+	copy(t.b[:], t.b[t.n-keep:t.n])
+	copy(t.b[keep:], p)
+	t.n = keep + len(p)
+}
+
+func (t *tail) print() checkpoint.Print { return checkpoint.Sum(t.b[:t.n]) }
+
+// agrees says whether the bytes of r before pos are these.
+func (t *tail) agrees(r io.ReaderAt, pos int64) (bool, error) {
+	if t.n == 0 {
+		return true, nil
+	}
+	var buf [markerSize]byte
+	n, err := readFull(r, buf[:t.n], pos-int64(t.n))
+	if err != nil {
+		return false, err
+	}
+	return bytes.Equal(buf[:n], t.bytes()), nil
+}
+
+// tailAt reads the last bytes before pos; whole is false when the content ends before pos.
+func tailAt(r io.ReaderAt, pos int64) (t tail, whole bool, err error) {
+	want := int(min(pos, markerSize))
+	t.n, err = readFull(r, t.b[:want], pos-int64(want))
+	return t, t.n == want, err
+}

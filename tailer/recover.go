@@ -1,0 +1,239 @@
+package tailer
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/kinetail/kinetail/tailer/checkpoint"
+)
+
+// lostSweeps is how many sweeps must fail to find a body before what was not read of it is a gap: a rotator may be at work.
+const lostSweeps = 3
+
+// recover looks for another body with the content of g, which has lost its own: a copy, a moved or a compressed one.
+func (f *Follower) recover(g *generation, sv *survey, now clock) {
+	waiting := false
+	for _, e := range f.candidates(g, sv) {
+		same, err := f.adopt(g, e, now)
+		if errors.Is(err, errUnfinished) {
+			waiting = true
+		} else if err != nil {
+			f.note(e.path, err.Error())
+		}
+		if same {
+			f.log.Info("found the content again", "path", g.chain.path, "at", e.path, "offset", g.read)
+			return
+		}
+	}
+	if waiting || len(sv.w.blind) > 0 && f.unsure(g, sv) {
+		f.early = true
+		return
+	}
+	if g.lost <= lostSweeps {
+		g.lost++
+		f.early = true
+		return
+	}
+	f.giveUp(g, g.lostWhy)
+}
+
+// giveUp ends a generation whose body is not to be had. What was not read of it is a gap.
+func (f *Follower) giveUp(g *generation, why string) {
+	g.park(f)
+	if f.bodies[g.key] == g {
+		delete(f.bodies, g.key)
+	}
+	if gap := g.size - g.read; gap > 0 {
+		f.count(func(c *Counters) { c.FileGaps++; c.GapBytes += gap })
+		f.log.Error("bytes are lost: they were destroyed before they could be read", "path", g.chain.path, "generation", g.source.Generation,
+			"from", g.read, "to", g.size, "bytes", gap, "reason", why)
+	}
+	g.size = g.read
+	f.drain(g)
+	g.lost = max(g.lost, 1)
+	g.final = true
+	g.active = false
+	f.remember(g, func(r *checkpoint.Generation) { r.Final, r.Size = true, g.read })
+	f.publish(g)
+}
+
+// candidates are the bodies that nobody has and that may hold the content of g: rotated names of its path first, older first.
+func (f *Follower) candidates(g *generation, sv *survey) []*entry {
+	var family, others []*entry
+	for _, key := range sv.order {
+		if f.bodies[key] != nil || sv.reborn[key] {
+			continue
+		}
+		e := sv.bodies[key][0]
+		root, _ := sv.family(e.path)
+		switch {
+		case root == g.chain.path && e.path != g.chain.path:
+			family = append(family, e)
+		case g.recalled || e.sibling:
+			others = append(others, e)
+		}
+	}
+	slices.SortStableFunc(family, func(a, b *entry) int { return sv.compareAge(a, b) })
+	return append(family, others...)
+}
+
+// adopt gives g the body at e, if that has its content.
+func (f *Follower) adopt(g *generation, e *entry, now clock) (bool, error) {
+	file, st, err := openSafely(e.path, f.opts.Symlinks)
+	if err != nil {
+		return false, err
+	}
+	keep := false
+	defer func() {
+		if !keep {
+			_ = file.Close()
+		}
+	}()
+	if st.bodyKey != e.st.bodyKey {
+		return false, nil
+	}
+	kind, err := compressionOf(e.path, file)
+	if err != nil {
+		return false, err
+	}
+	var zip *unzip
+	var r io.ReaderAt = file
+	if kind != "" {
+		zip = newUnzip(file, kind)
+		defer func() {
+			if !keep {
+				zip.close()
+			}
+		}()
+		r = zip
+	}
+	moved := kind == "" && st.birth != 0 && st.birth == g.birth && st.ino == g.shared.rec.Ino
+	if ok, err := f.holds(g, e, r, moved, kind == "" && st.size < g.read); err != nil || !ok {
+		return false, err
+	}
+	keep = true
+	g.park(f)
+	g.file, g.zip, g.kind = file, zip, kind
+	f.open++
+	g.key, g.birth, g.st = st.bodyKey, st.birth, st
+	g.lost, g.lostWhy, g.nameless, g.looked, g.grown, g.ends = 0, "", 0, now, now, 0
+	g.recalled = false
+	g.scanned, g.need = 0, 0
+	f.bodies[g.key] = g
+	if kind == "" {
+		g.size = st.size
+	} else {
+		g.size = max(g.size, g.read+1)
+		g.drained = false
+	}
+	f.rename(g, []string{e.path})
+	f.remember(g, func(r *checkpoint.Generation) {
+		r.Dev, r.Ino, r.Birth, r.Compression = st.dev, st.ino, st.birth, kind
+		r.Size = max(st.size, g.read)
+		if kind != "" {
+			r.Size = g.size
+		}
+	})
+	f.publish(g)
+	f.activate(g)
+	return true, nil
+}
+
+// holds says whether r holds the content of g: its head, and the bytes before its position. short says that r is known to end before.
+func (f *Follower) holds(g *generation, e *entry, r io.ReaderAt, moved, short bool) (bool, error) {
+	if short || g.head.Len == 0 && !moved {
+		return false, nil
+	}
+	if e.path == g.chain.path || e.sibling == false && !moved {
+		// A live file under another name needs more than a few bytes to be taken for this one.
+		if g.head.Len < headEnough && !moved && !isFamily(e.path, g.chain.path) {
+			return false, nil
+		}
+	}
+	if ok, err := headAgrees(r, g.head); err != nil || !ok {
+		return false, err
+	}
+	if g.recalled {
+		f.mu.Lock()
+		rec := g.shared.rec
+		f.mu.Unlock()
+		t, whole, err := tailAt(r, rec.Offset)
+		if err != nil || !whole || rec.Marker.Len > t.n {
+			return false, err
+		}
+		if checkpoint.Sum(t.b[t.n-rec.Marker.Len:t.n]) != rec.Marker {
+			return false, nil
+		}
+		g.tail, g.read = t, rec.Offset
+		return true, nil
+	}
+	return g.tail.agrees(r, g.read)
+}
+
+// isFamily says that name can be a rotated name of path.
+func isFamily(name, path string) bool {
+	base := path[lastSlash(path)+1:]
+	return parseRotated(name[lastSlash(name)+1:], func(r rotatedName) bool { return r.base == base || isFamily(r.base, base) && r.base != name })
+}
+
+func lastSlash(s string) int {
+	for i := len(s) - 1; i >= 0; i-- {
+		if s[i] == '/' {
+			return i
+		}
+	}
+	return -1
+}
+
+// compareSpan is how much of the end of two bodies is compared to tell a copy, in bytes.
+const compareSpan = 64 << 10
+
+// copyOf says whether the content of r, which is size long, is that of k or the beginning of it. The body of k tells if it is there,
+// else what is remembered of it.
+func (f *Follower) copyOf(k *generation, r io.ReaderAt, size int64) (bool, error) {
+	if k.head.Len == 0 {
+		return false, nil
+	}
+	head := k.head
+	if k.lost == 0 && k.kind == "" && !k.recalled && f.unpark(k) == nil {
+		common := min(size, k.size)
+		if common == 0 {
+			return false, nil
+		}
+		if common < int64(head.Len) {
+			head = checkpoint.Print{}
+		}
+		if ok, err := headAgrees(r, head); err != nil || !ok {
+			return false, err
+		}
+		n := min(common, compareSpan)
+		a, b := make([]byte, n), make([]byte, n)
+		if _, err := readFull(r, a, common-n); err != nil {
+			return false, err
+		}
+		if _, err := readFull(k.content(), b, common-n); err != nil {
+			return false, fmt.Errorf("read %q: %w", k.label(), err)
+		}
+		return bytes.Equal(a, b), nil
+	}
+	if ok, err := headAgrees(r, head); err != nil || !ok {
+		return false, err
+	}
+	t, whole, err := tailAt(r, k.read)
+	if err != nil {
+		return false, err
+	}
+	if !whole {
+		return true, nil // shorter than what was read, and begins the same
+	}
+	if k.tail.n == 0 {
+		f.mu.Lock()
+		m := k.shared.rec.Marker
+		f.mu.Unlock()
+		return m.Len <= t.n && checkpoint.Sum(t.b[t.n-m.Len:t.n]) == m, nil
+	}
+	return t == k.tail, nil
+}

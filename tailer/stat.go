@@ -1,0 +1,89 @@
+package tailer
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// bodyKey is what the system tells two live bodies apart by.
+type bodyKey struct{ dev, ino uint64 }
+
+// stat is what statx tells of a body, at one moment.
+type stat struct {
+	bodyKey
+	birth, mtime, ctime int64 // ns since 1970; birth is 0 where the file system does not tell
+	size                int64
+	mode                uint16
+	nlink, uid          uint32
+}
+
+const statMask = unix.STATX_BASIC_STATS | unix.STATX_BTIME
+
+// statAt looks at name in dirfd; flags is 0 to follow a symbolic link, or AT_SYMLINK_NOFOLLOW.
+func statAt(dirfd int, name string, flags int) (stat, error) {
+	var x unix.Statx_t
+	for {
+		err := unix.Statx(dirfd, name, flags|unix.AT_STATX_SYNC_AS_STAT, statMask, &x)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return stat{}, &os.PathError{Op: "stat", Path: name, Err: err}
+		}
+		break
+	}
+	st := stat{
+		bodyKey: bodyKey{unix.Mkdev(x.Dev_major, x.Dev_minor), x.Ino},
+		mtime:   x.Mtime.Sec*1e9 + int64(x.Mtime.Nsec),
+		ctime:   x.Ctime.Sec*1e9 + int64(x.Ctime.Nsec),
+		size:    int64(x.Size),
+		mode:    x.Mode,
+		nlink:   x.Nlink,
+		uid:     x.Uid,
+	}
+	if x.Mask&unix.STATX_BTIME != 0 {
+		st.birth = x.Btime.Sec*1e9 + int64(x.Btime.Nsec)
+	}
+	return st, nil
+}
+
+// statFile looks at an open body.
+func statFile(f *os.File) (stat, error) {
+	st, err := statAt(int(f.Fd()), "", unix.AT_EMPTY_PATH)
+	if err != nil {
+		return st, fmt.Errorf("stat open file %q: %w", f.Name(), err)
+	}
+	return st, nil
+}
+
+func (s *stat) is(kind uint16) bool { return s.mode&unix.S_IFMT == kind }
+
+// oddity says why a body that is no regular file is not followed.
+func (s *stat) oddity() string {
+	switch s.mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		return ""
+	case unix.S_IFDIR:
+		return "is a directory"
+	case unix.S_IFIFO:
+		return "is a named pipe: name it under pipes to read it"
+	case unix.S_IFSOCK:
+		return "is a socket"
+	case unix.S_IFBLK, unix.S_IFCHR:
+		return "is a device"
+	default:
+		return "is not a regular file"
+	}
+}
+
+// unchanged says that nothing has been written between two looks, as far as size and times can tell.
+func (s *stat) unchanged(t *stat) bool {
+	return s.size == t.size && s.mtime == t.mtime && s.ctime == t.ctime
+}
+
+// sameBody says that two looks saw one body: an inode that was freed and used again has another birth time.
+func sameBody(a *stat, key bodyKey, birth int64) bool {
+	return a.bodyKey == key && (a.birth == 0 || birth == 0 || a.birth == birth)
+}

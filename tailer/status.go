@@ -1,0 +1,97 @@
+package tailer
+
+import "time"
+
+// Counters only grow.
+type Counters struct {
+	// LateBytes arrived on a drained generation; GapBytes are known to be lost, in FileGaps gaps.
+	LateBytes, GapBytes, FileGaps int64
+	// FilesRefused are paths not read because of who could have put them there.
+	FilesRefused int64
+	// ReadErrors are failures to look at or to read something that is there.
+	ReadErrors int64
+	// Generations discovered, Sweeps done, Bytes handed out.
+	Generations, Sweeps, Bytes int64
+	// SyncErrors are discoveries that could not be made durable before their first batch.
+	SyncErrors int64
+}
+
+// Skipped is a path that matches and is not followed.
+type Skipped struct{ Path, Reason string }
+
+// GenerationStatus is how far one generation is. Sizes, offsets and lag are in bytes.
+type GenerationStatus struct {
+	ID, Path    string
+	Names       []string
+	Compression string
+	Size        int64
+	Read        int64
+	Committed   int64
+	Lag         int64
+	// LagSince is when size last equalled the committed offset; zero while it does.
+	LagSince       time.Time
+	Drained, Final bool
+	// Lost says that the body is not to be seen any more.
+	Lost bool
+	// Error is why it cannot be read now.
+	Error string
+}
+
+// Status is how far a follower is.
+type Status struct {
+	Flow        string
+	Generations []GenerationStatus
+	Skipped     []Skipped
+	Counters    Counters
+	// LagBytes is the sum over all generations; LagSince is the earliest of theirs, zero when nothing lags.
+	LagBytes int64
+	LagSince time.Time
+	// Unacked is how much is handed out and not acknowledged, in bytes.
+	Unacked int64
+	// FilesFollowed is how many generations are not final.
+	FilesFollowed int
+}
+
+// Status is the state now. Final generations are left out.
+func (f *Follower) Status() Status {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	st := Status{Flow: f.opts.Flow, Counters: f.counters, Unacked: f.unacked, Skipped: append([]Skipped(nil), f.skipped...)}
+	for _, g := range f.status {
+		s := &g.shared
+		if s.rec.Final {
+			continue
+		}
+		gs := GenerationStatus{
+			ID: s.rec.ID, Path: s.rec.Path, Names: append([]string(nil), s.rec.Names...), Compression: s.rec.Compression,
+			Size: s.rec.Size, Read: s.read, Committed: s.rec.Offset, Lag: max(0, s.rec.Size-s.rec.Offset),
+			Drained: s.rec.Drained, Final: s.rec.Final, Lost: s.gone,
+		}
+		if s.err != nil {
+			gs.Error = s.err.Error()
+		}
+		if gs.Lag > 0 {
+			gs.LagSince = s.rec.CaughtUp
+			if st.LagSince.IsZero() || gs.LagSince.Before(st.LagSince) {
+				st.LagSince = gs.LagSince
+			}
+		}
+		st.LagBytes += gs.Lag
+		st.FilesFollowed++
+		st.Generations = append(st.Generations, gs)
+	}
+	return st
+}
+
+func (f *Follower) count(add func(*Counters)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	add(&f.counters)
+}
+
+// publish shows Status what the owner knows of g.
+func (f *Follower) publish(g *generation) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	g.shared.err, g.shared.gone = g.err, g.lost > 0
+}

@@ -1,0 +1,202 @@
+package tailer
+
+import (
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// survey is what one sweep found, by body.
+type survey struct {
+	w      *walk
+	bodies map[bodyKey][]*entry // under paths first
+	order  []bodyKey            // as found
+	paths  map[string]*entry
+	// names are the names of live files, by directory: what a rotated name can be derived from.
+	names map[string]map[string]bool
+	// reborn are bodies whose content was replaced in place.
+	reborn map[bodyKey]bool
+}
+
+// survey walks all patterns, and finds rotated names beside what they match.
+func (f *Follower) survey(w *walk) *survey {
+	sv := &survey{
+		w: w, bodies: map[bodyKey][]*entry{}, paths: map[string]*entry{}, names: map[string]map[string]bool{}, reborn: map[bodyKey]bool{},
+	}
+	var skipped []Skipped
+	for _, g := range f.paths {
+		w.glob(g, func(e entry) {
+			if sv.paths[e.path] != nil || len(f.exclude) > 0 && matchAny(f.exclude, e.path) {
+				return
+			}
+			sv.paths[e.path] = &e
+			why := f.acceptable(&e)
+			f.note(e.path, why)
+			if why != "" {
+				skipped = append(skipped, Skipped{Path: e.path, Reason: why})
+				return
+			}
+			sv.add(&e)
+			sv.live(e.path)
+		})
+	}
+	for path, c := range f.chains {
+		if len(c.gens) > 0 {
+			sv.live(path)
+		}
+	}
+	sibling := func(e entry) {
+		if sv.paths[e.path] != nil {
+			return
+		}
+		e.sibling = true
+		sv.paths[e.path] = &e
+		if f.acceptable(&e) == "" {
+			sv.add(&e)
+		}
+	}
+	for _, g := range f.rotated {
+		w.glob(g, sibling)
+	}
+	for dir, names := range sv.names {
+		for _, d := range w.list(dir).entries {
+			if d.IsDir() {
+				continue
+			}
+			if parseRotated(d.Name(), func(r rotatedName) bool { return names[r.base] }) {
+				if e, ok := w.look(dir, d.Name()); ok {
+					sibling(e)
+				}
+			}
+		}
+	}
+	f.mu.Lock()
+	f.skipped = skipped
+	f.mu.Unlock()
+	return sv
+}
+
+func (sv *survey) add(e *entry) {
+	if _, ok := sv.bodies[e.st.bodyKey]; !ok {
+		sv.order = append(sv.order, e.st.bodyKey)
+	}
+	sv.bodies[e.st.bodyKey] = append(sv.bodies[e.st.bodyKey], e)
+}
+
+func (sv *survey) live(path string) {
+	dir, name := filepath.Split(path)
+	dir = filepath.Clean(dir)
+	if sv.names[dir] == nil {
+		sv.names[dir] = map[string]bool{}
+	}
+	sv.names[dir][name] = true
+}
+
+// family is the live file that path is a rotated name of; path itself when there is none.
+func (sv *survey) family(path string) (string, rotatedName) {
+	var how rotatedName
+	root := path
+	for range 4 { // "a.log-20260101.1.gz"
+		dir, name := filepath.Split(root)
+		dir = filepath.Clean(dir)
+		if !parseRotated(name, func(r rotatedName) bool {
+			if !sv.names[dir][r.base] {
+				return false
+			}
+			if r.number != "" || r.stamp != "" {
+				how = r
+			}
+			root = filepath.Join(dir, r.base)
+			return true
+		}) {
+			break
+		}
+	}
+	if root != path {
+		return root, how
+	}
+	// In another directory (olddir, rotated) the name of the live file must be the only one of its kind.
+	e := sv.paths[path]
+	if e == nil || !e.sibling {
+		return path, how
+	}
+	_, name := filepath.Split(path)
+	for dir, names := range sv.names {
+		match := func(r rotatedName) bool {
+			if !names[r.base] {
+				return false
+			}
+			if other := filepath.Join(dir, r.base); root == path || other == root {
+				root, how = other, r
+				return false
+			}
+			root = ""
+			return true
+		}
+		if !match(rotatedName{base: name}) {
+			parseRotated(name, match)
+		}
+		if root == "" {
+			return path, rotatedName{}
+		}
+	}
+	return root, how
+}
+
+// acceptable says why what is at a path is not followed; "" when it is.
+func (f *Follower) acceptable(e *entry) string {
+	if e.err != nil {
+		return e.err.Error()
+	}
+	if e.link != nil {
+		if why := linkRefused(f.opts.Symlinks, e.link, &e.st); why != "" {
+			f.refuse(e.path, why)
+			return why
+		}
+	}
+	if why := e.st.oddity(); why != "" {
+		return why
+	}
+	if e.link == nil {
+		if why := hardLinkRefused(&e.st, e.dir, f.protected); why != "" {
+			f.refuse(e.path, why)
+			return why
+		}
+	}
+	return ""
+}
+
+// refuse counts a path that is not read because of who could have put it there.
+func (f *Follower) refuse(path, why string) {
+	if f.notes[path] != why {
+		f.count(func(c *Counters) { c.FilesRefused++ })
+	}
+}
+
+// blindTo says that path could not be looked for: nothing follows from not having seen it.
+func (sv *survey) blindTo(path string) bool {
+	if e := sv.paths[path]; e != nil && e.err != nil {
+		return true
+	}
+	for dir := range sv.w.blind {
+		if strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// dirs are the directories to be watched: those that were read, and those that hold what is followed.
+func (sv *survey) dirs() map[string]bool {
+	all := map[string]bool{}
+	for dir, l := range sv.w.dirs {
+		if l.err == nil && l.st.is(unix.S_IFDIR) {
+			all[dir] = true
+		}
+	}
+	for dir := range sv.names {
+		all[dir] = true
+	}
+	return all
+}

@@ -1,0 +1,256 @@
+package tailer
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/kinetail/kinetail/tailer/checkpoint"
+)
+
+// sweepShare is the part of the time that sweeping may take: one in so many.
+const sweepShare = 10
+
+// sweep looks at everything once: what it finds is the truth that events only hint at. It needs f.own.
+func (f *Follower) sweep(ctx context.Context, now clock) {
+	began := time.Now()
+	if f.firstWall == 0 {
+		f.firstWall = began.UnixNano()
+	}
+	f.sweeps++
+	f.early = false
+	w := newWalk(f.opts.Symlinks, func(path, why string) {
+		f.refuse(path, why)
+		f.note(path, why)
+	})
+	defer w.close()
+	sv := f.survey(w)
+	for _, g := range f.gens {
+		f.locate(g, sv, now)
+	}
+	for _, g := range slices.Clone(f.gens) {
+		if g.lost > 0 && !g.final {
+			f.recover(g, sv, now)
+		}
+	}
+	f.discover(ctx, sv, now)
+	f.watch(sv)
+	f.capDeleted(now)
+	f.forget(sv, now)
+	f.mu.Lock()
+	f.status = append(f.status[:0:0], f.gens...)
+	f.counters.Sweeps++
+	f.mu.Unlock()
+	f.nextSweep = now + f.opts.SweepInterval
+	f.pace = now + time.Since(began)*sweepShare
+	if f.early {
+		f.pace = max(f.pace, now+f.opts.PollInterval) // for a body that a rotator may be moving or compressing
+	}
+	f.schedule(now)
+}
+
+// locate finds where the body of g is to be seen now.
+func (f *Follower) locate(g *generation, sv *survey, now clock) {
+	var names []string
+	var at *entry
+	for _, e := range sv.bodies[g.key] {
+		if g.key != (bodyKey{}) && sameBody(&e.st, g.key, g.birth) {
+			names = append(names, e.path)
+			at = e
+		}
+	}
+	switch {
+	case at != nil:
+		g.lost, g.nameless, g.looked = 0, 0, now
+		f.rename(g, names)
+		f.bodies[g.key] = g
+		f.inspect(g, &at.st, sv, now)
+	case f.unsure(g, sv):
+	case g.file != nil:
+		if g.nameless == 0 {
+			g.nameless = now
+			f.rename(g, nil)
+		}
+		st, err := statFile(g.file)
+		if err != nil {
+			f.cannotRead(g, err)
+			return
+		}
+		f.inspect(g, &st, sv, now)
+	case !g.final:
+		f.lose(g, "no file has its content any more", now)
+	default:
+		delete(f.bodies, g.key)
+	}
+}
+
+// unsure says that the body may be where nobody could look.
+func (f *Follower) unsure(g *generation, sv *survey) bool {
+	if len(sv.w.blind) == 0 {
+		return false
+	}
+	return sv.blindTo(g.chain.path) || slices.ContainsFunc(g.shared.rec.Names, sv.blindTo)
+}
+
+// lose takes from g the body that it had.
+func (f *Follower) lose(g *generation, why string, now clock) {
+	g.park(f)
+	if f.bodies[g.key] == g {
+		delete(f.bodies, g.key)
+	}
+	if g.lost == 0 {
+		g.lost, g.lostWhy = 1, why
+	} else {
+		g.lost++
+		if g.lostWhy == "" {
+			g.lostWhy = why
+		}
+	}
+	if g.nameless == 0 {
+		g.nameless = now
+	}
+	f.rename(g, nil)
+	f.publish(g)
+}
+
+// rename takes over where g is to be seen.
+func (f *Follower) rename(g *generation, names []string) {
+	if slices.Equal(g.names, names) {
+		return
+	}
+	g.names = names
+	if len(names) == 0 {
+		return
+	}
+	f.remember(g, func(r *checkpoint.Generation) { r.Names = mergeNames(r.Names, names) })
+}
+
+// maxNames is how many names of a generation are remembered.
+const maxNames = 8
+
+// mergeNames puts the names that a body has now behind those that it had.
+func mergeNames(had, has []string) []string {
+	all := slices.DeleteFunc(slices.Clone(had), func(n string) bool { return slices.Contains(has, n) })
+	all = append(all, has...)
+	return all[max(0, len(all)-maxNames):]
+}
+
+// inspect compares what is seen of a body with what was seen before, and finds out whether it is still the same content.
+func (f *Follower) inspect(g *generation, st *stat, sv *survey, now clock) {
+	if g.err != nil {
+		g.err = nil // tried again
+		g.st.size = -1
+	}
+	if st.unchanged(&g.st) {
+		return
+	}
+	if g.kind != "" {
+		if g.st.size >= 0 {
+			g.size++ // there may be more now
+		}
+		g.size = max(g.size, g.read+1)
+		g.park(f) // a compressor may have written what was read as unfinished
+	} else {
+		same, err := f.check(g, st)
+		if err != nil {
+			f.cannotRead(g, err)
+			return
+		}
+		if !same {
+			if sv == nil {
+				f.wantSweep()
+				return
+			}
+			f.log.Info("file was truncated or written anew", "path", g.label(), "size", st.size, "read", g.read)
+			sv.reborn[g.key] = true
+			f.lose(g, "its content was truncated away", now)
+			g.key, g.birth = bodyKey{}, 0
+			return
+		}
+	}
+	if st.size != g.size || g.kind != "" {
+		g.grown = now
+		if g.drained && g.kind == "" {
+			g.final = false
+		}
+	}
+	if g.kind == "" {
+		g.size = st.size
+	}
+	g.st = *st
+	f.note(g.label(), "")
+	f.remember(g, func(r *checkpoint.Generation) {
+		r.Dev, r.Ino, r.Birth = g.key.dev, g.key.ino, g.birth
+		r.ModTime, r.Seen, r.Final = time.Unix(0, st.mtime), time.Now(), g.final
+		r.Size = st.size
+		if g.kind != "" {
+			r.Size = max(g.read, r.Offset)
+		}
+		r.Head = g.head
+	})
+	f.publish(g)
+	f.activate(g)
+}
+
+// check says whether the body still has the content that was read from it.
+func (f *Follower) check(g *generation, st *stat) (bool, error) {
+	if st.size < g.read && g.tail.n > 0 || st.size < int64(g.head.Len) {
+		return false, nil
+	}
+	if g.read == 0 && g.head.Len == 0 && st.size == 0 {
+		return true, nil
+	}
+	if err := f.unpark(g); err != nil {
+		return false, err
+	}
+	if g.recalled {
+		ok, err := f.begin(g, st)
+		if err != nil || !ok {
+			return ok, err
+		}
+	} else if ok, err := g.verify(g.content(), g.head); err != nil || !ok {
+		return ok, err
+	}
+	if g.head.Len < headSize {
+		head, err := headOf(g.content())
+		if err != nil {
+			return false, err
+		}
+		if head.Len > g.head.Len {
+			g.head = head
+		}
+	}
+	return true, nil
+}
+
+// begin compares a body with what the store remembers of it, and takes up reading at the committed offset.
+func (f *Follower) begin(g *generation, st *stat) (bool, error) {
+	f.mu.Lock()
+	rec := g.shared.rec
+	f.mu.Unlock()
+	r := g.content()
+	if ok, err := headAgrees(r, rec.Head); err != nil || !ok {
+		return ok, err
+	}
+	if rec.Marker.Len == 0 && rec.Offset > 0 {
+		// It could not be read when it was found: the offset is its size then.
+		pos, err := lastLineEnd(r, min(rec.Offset, st.size))
+		if err != nil {
+			return false, err
+		}
+		rec.Offset = pos
+	}
+	t, whole, err := tailAt(r, rec.Offset)
+	if err != nil || !whole {
+		return false, err
+	}
+	if rec.Marker.Len > 0 && (rec.Marker.Len > t.n || checkpoint.Sum(t.b[t.n-rec.Marker.Len:t.n]) != rec.Marker) {
+		return false, nil
+	}
+	g.recalled = false
+	g.tail, g.read, g.scanned = t, rec.Offset, 0
+	f.mu.Lock()
+	g.shared.rec.Offset, g.shared.rec.Marker, g.shared.read = rec.Offset, t.print(), rec.Offset
+	f.mu.Unlock()
+	return true, nil
+}

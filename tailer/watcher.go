@@ -1,0 +1,206 @@
+package tailer
+
+import (
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"sync"
+
+	"github.com/fsnotify/fsnotify"
+	"golang.org/x/sys/unix"
+)
+
+// Watcher is the one inotify instance of the process, shared by its followers. It gives hints and nothing else: without one (a limit
+// is reached, events overflow, a network file system) everything is found by polling, later. Safe for concurrent use.
+type Watcher struct {
+	log *slog.Logger
+	fs  *fsnotify.Watcher // nil when there is none
+	end chan struct{}
+
+	mu       sync.Mutex
+	dirs     map[string]map[*hints]struct{} // who wants to know of a directory
+	failed   map[string]error               // directories that are wanted and not watched
+	overflow int64
+	warned   bool
+}
+
+// hints collects events for one follower until it looks.
+type hints struct {
+	wake chan struct{} // holds one token
+
+	mu    sync.Mutex
+	paths map[string]struct{} // written to
+	all   bool                // something came, went or was lost: look at everything
+}
+
+// maxHints is how many different paths a follower is told of before it is told to look at everything.
+const maxHints = 1024
+
+func newHints() *hints {
+	return &hints{wake: make(chan struct{}, 1), paths: map[string]struct{}{}}
+}
+
+func (h *hints) add(path string, all bool) {
+	h.mu.Lock()
+	switch {
+	case all || len(h.paths) >= maxHints:
+		h.all = true
+	default:
+		h.paths[path] = struct{}{}
+	}
+	h.mu.Unlock()
+	h.poke()
+}
+
+// poke wakes the follower.
+func (h *hints) poke() {
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take is what came since the last take.
+func (h *hints) take(paths []string) (_ []string, all bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for p := range h.paths {
+		paths = append(paths, p)
+	}
+	clear(h.paths)
+	all, h.all = h.all, false
+	return paths, all
+}
+
+// NewWatcher starts the watcher; nil log is slog.Default(). Where inotify is not to be had it says so once, and polling does.
+func NewWatcher(log *slog.Logger) *Watcher {
+	if log == nil {
+		log = slog.Default()
+	}
+	w := &Watcher{log: log, end: make(chan struct{}), dirs: map[string]map[*hints]struct{}{}, failed: map[string]error{}}
+	fs, err := fsnotify.NewBufferedWatcher(256)
+	if err != nil {
+		log.Warn("no file events: files are polled; raise fs.inotify.max_user_instances for a faster reaction", "error", err)
+		close(w.end)
+		return w
+	}
+	w.fs = fs
+	go w.run()
+	return w
+}
+
+// run is the goroutine "watcher": it ends when Close closes the channels of fsnotify.
+func (w *Watcher) run() {
+	defer close(w.end)
+	for {
+		select {
+		case e, ok := <-w.fs.Events:
+			if !ok {
+				return
+			}
+			w.tell(e)
+		case err, ok := <-w.fs.Errors:
+			if !ok {
+				return
+			}
+			w.lost(err)
+		}
+	}
+}
+
+func (w *Watcher) tell(e fsnotify.Event) {
+	dir := filepath.Dir(e.Name)
+	all := e.Op&^fsnotify.Write != 0
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for h := range w.dirs[dir] {
+		h.add(e.Name, all)
+	}
+	for h := range w.dirs[e.Name] { // the directory itself
+		h.add(e.Name, true)
+	}
+	if e.Op&(fsnotify.Remove|fsnotify.Rename) != 0 && w.dirs[e.Name] != nil {
+		w.failed[e.Name] = fsnotify.ErrNonExistentWatch // it has to be watched anew when it comes back
+	}
+}
+
+func (w *Watcher) lost(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if errors.Is(err, fsnotify.ErrEventOverflow) {
+		w.overflow++
+	}
+	for _, hs := range w.dirs {
+		for h := range hs {
+			h.add("", true)
+		}
+	}
+}
+
+// want watches dir for h, and tries again where that failed before. It says whether the directory is watched.
+func (w *Watcher) want(h *hints, dir string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fs == nil {
+		return false
+	}
+	hs := w.dirs[dir]
+	if hs == nil {
+		hs = map[*hints]struct{}{}
+		w.dirs[dir] = hs
+	}
+	_, failed := w.failed[dir]
+	if _, ok := hs[h]; ok && !failed {
+		return true
+	}
+	if len(hs) == 0 || failed {
+		if err := w.fs.Add(dir); err != nil {
+			w.failed[dir] = err
+			if !w.warned && (errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EMFILE)) {
+				w.warned = true
+				w.log.Warn("not every directory can be watched: those are polled; raise fs.inotify.max_user_watches for a faster reaction",
+					"dir", dir, "error", err)
+			}
+			hs[h] = struct{}{}
+			return false
+		}
+		delete(w.failed, dir)
+	}
+	hs[h] = struct{}{}
+	return true
+}
+
+// drop stops watching dir for h.
+func (w *Watcher) drop(h *hints, dir string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	hs := w.dirs[dir]
+	if _, ok := hs[h]; !ok {
+		return
+	}
+	delete(hs, h)
+	if len(hs) == 0 {
+		delete(w.dirs, dir)
+		if _, failed := w.failed[dir]; !failed && w.fs != nil {
+			_ = w.fs.Remove(dir) // it may be gone already
+		}
+		delete(w.failed, dir)
+	}
+}
+
+// Unwatched is how many directories are polled because they could not be watched.
+func (w *Watcher) Unwatched() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.failed)
+}
+
+// Close ends the watcher and its goroutine.
+func (w *Watcher) Close() error {
+	var err error
+	if w.fs != nil {
+		err = w.fs.Close()
+	}
+	<-w.end
+	return err
+}

@@ -123,22 +123,25 @@ func (c *compiler) fieldNode(name string) node {
 	slot := slotOf(name)
 	if c.strict {
 		return node{eval: func(env *Env) record.Value {
-			v, ok := env.field(name, slot)
-			if !ok {
+			v := env.hinted(name, slot)
+			if v == nil {
+				v = env.field(name, slot)
+			}
+			if v == &absent {
 				return env.fail("a field that the record does not have")
 			}
-			if v.Kind() == record.Number {
-				return v.Resolve()
-			}
-			return v
+			return v.Resolve()
 		}}
 	}
 	return node{field: name, slot: slot, isField: true, eval: func(env *Env) record.Value {
-		v, _ := env.field(name, slot)
+		v := env.hinted(name, slot)
+		if v == nil {
+			v = env.field(name, slot)
+		}
 		if v.Kind() == record.Number {
 			return v.Resolve()
 		}
-		return v
+		return *v
 	}}
 }
 

@@ -29,7 +29,7 @@ func Compile(e hcl.Expression, scope *Scope) (*Program, hcl.Diagnostics) {
 	if c.diags.HasErrors() {
 		return nil, c.diags
 	}
-	return &Program{root: root, rng: e.Range()}, c.diags
+	return &Program{root: root, decide: root.decider(), rng: e.Range()}, c.diags
 }
 
 type compiler struct {

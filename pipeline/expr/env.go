@@ -20,7 +20,7 @@ type Env struct {
 
 	// hints remember where in the record a field was found last: records of one file mostly have their fields in one order. Names share
 	// a place by their hash, which costs a search and nothing else.
-	hints [hintCount]uint16
+	hints [256]uint16
 	// arena holds the strings that expressions make. It is only appended to: strings made before it grew stay in the old one.
 	arena []byte
 	// failure is the reason of an Error value on its way up.
@@ -30,7 +30,6 @@ type Env struct {
 }
 
 const (
-	hintCount = 64
 	// arenaKept is the largest arena that is kept for the next batch, in bytes.
 	arenaKept = 1 << 20
 	// maxString is the longest string that an expression may make, in bytes: ten times the largest record that any destination takes.
@@ -45,24 +44,29 @@ func (env *Env) Reset() {
 	env.arena = env.arena[:0]
 }
 
-// field is the value of a field that is known by name at load, and false where there is none.
-func (env *Env) field(name string, slot uint8) (record.Value, bool) {
-	fields := env.Record.Fields
-	if h := int(env.hints[slot%hintCount]); h < len(fields) && fields[h].Name == name {
-		return fields[h].Value, true
+// hinted is the value of a field that is known by name at load if it is where it was last, else nil. It is small enough to be
+// inlined, which saves a third of a comparison; what calls it goes on with field.
+func (env *Env) hinted(name string, slot uint8) *record.Value {
+	h := uint(env.hints[slot])
+	if f := env.Record.Fields; h < uint(len(f)) && f[h].Name == name {
+		return &f[h].Value
 	}
-	return env.search(name, slot)
+	return nil
 }
 
-func (env *Env) search(name string, slot uint8) (record.Value, bool) {
+// absent is the value of a field that isn't there.
+var absent record.Value
+
+// field finds a field by name; absent where there is none.
+func (env *Env) field(name string, slot uint8) *record.Value {
 	i := env.Record.Index(name)
 	if i < 0 {
-		return record.Value{}, false
+		return &absent
 	}
 	if i <= 0xffff {
-		env.hints[slot%hintCount] = uint16(i)
+		env.hints[slot] = uint16(i)
 	}
-	return env.Record.Fields[i].Value, true
+	return &env.Record.Fields[i].Value
 }
 
 // fail makes the Error value; reason is for people and constant, so that failing costs no allocation.
@@ -82,5 +86,5 @@ func slotOf(name string) uint8 {
 	for i := 0; i < len(name); i++ {
 		h = (h ^ uint32(name[i])) * 16777619
 	}
-	return uint8((h ^ h>>16) % hintCount)
+	return uint8(h ^ h>>16)
 }

@@ -72,12 +72,15 @@ func test2(f func(a, b string) bool) builder {
 				want = string([]byte(want))
 				name, slot := args[0].field, args[0].slot
 				return condition(func(env *Env) Verdict {
-					v, _ := env.field(name, slot)
+					v := env.hinted(name, slot)
+					if v == nil {
+						v = env.field(name, slot)
+					}
 					s := v.Str()
 					if v.Kind() != record.String {
 						var ok bool
-						if s, ok = env.text(v); !ok {
-							return env.unfitVerdict(v, undecided)
+						if s, ok = env.text(*v); !ok {
+							return env.unfitVerdict(*v, undecided)
 						}
 					}
 					if f(s, want) {
@@ -120,10 +123,29 @@ func (env *Env) unfitVerdict(v record.Value, undecided Verdict) Verdict {
 }
 
 var (
-	buildStartsWith  = test2(strings.HasPrefix)
+	buildStartsWith  = startsWith
 	buildEndsWith    = test2(strings.HasSuffix)
 	buildStrContains = test2(strings.Contains)
 )
+
+// startsWith is what filters do most; with a constant prefix it has a shorter way.
+func startsWith(c *compiler, call *hclsyntax.FunctionCallExpr, args []node) node {
+	general := test2(strings.HasPrefix)(c, call, args)
+	if !args[0].isField || !args[1].isConst || args[1].static != record.String {
+		return general
+	}
+	name, slot, want, slow := args[0].field, args[0].slot, args[1].constant.Str(), general.verdict
+	return condition(func(env *Env) Verdict {
+		v := env.hinted(name, slot)
+		if v == nil || v.Kind() != record.String {
+			return slow(env)
+		}
+		if s := v.Str(); len(s) >= len(want) && s[:len(want)] == want {
+			return True
+		}
+		return False
+	})
+}
 
 func lower(env *Env, s string) record.Value {
 	for i := 0; i < len(s); i++ {

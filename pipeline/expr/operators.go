@@ -116,7 +116,10 @@ func equality(a, b node, same Verdict) node {
 	if b.isConst && b.static == record.String && a.isField {
 		name, slot, want := a.field, a.slot, b.constant.Str()
 		return condition(func(env *Env) Verdict {
-			v, _ := env.field(name, slot)
+			v := env.hinted(name, slot)
+			if v == nil {
+				v = env.field(name, slot)
+			}
 			if v.Kind() == record.String && v.Str() == want {
 				return same
 			}
@@ -179,7 +182,10 @@ func (c *compiler) ordering(a, b node, results [3]Verdict) node {
 	if want := (&Env{}).number(b.constant); b.isConst && want.Kind() == record.Int && a.isField {
 		name, slot, limit := a.field, a.slot, want.Int()
 		return condition(func(env *Env) Verdict {
-			v, _ := env.field(name, slot)
+			v := env.hinted(name, slot)
+			if v == nil {
+				v = env.field(name, slot)
+			}
 			var n int64
 			switch v.Kind() {
 			case record.Int:
@@ -187,10 +193,10 @@ func (c *compiler) ordering(a, b node, results [3]Verdict) node {
 			case record.Number:
 				var ok bool
 				if n, ok = record.ParseInt(v.Str()); !ok {
-					return slow(env, v, want)
+					return slow(env, *v, want)
 				}
 			default:
-				return slow(env, v, want)
+				return slow(env, *v, want)
 			}
 			switch {
 			case n < limit:

@@ -19,8 +19,9 @@ const (
 
 // Program is a compiled expression. It is safe for concurrent use with different Envs.
 type Program struct {
-	root node
-	rng  hcl.Range
+	root   node
+	decide func(*Env) Verdict
+	rng    hcl.Range
 }
 
 // Eval is the expression's value for env's record. An operation that fails (a wrong type, a division by zero, a number that isn't
@@ -38,7 +39,7 @@ func (p *Program) Eval(env *Env) record.Value {
 
 // Decide is the expression's value as a condition. Null, and what is no condition, is Undecided; the latter is counted like a failure.
 func (p *Program) Decide(env *Env) Verdict {
-	d := p.root.decide(env)
+	d := p.decide(env)
 	if d == failed {
 		env.Failures++
 		env.LastFailure = env.failure
@@ -134,11 +135,4 @@ func (n *node) decider() func(*Env) Verdict {
 	}
 	eval := n.eval
 	return func(env *Env) Verdict { return env.verdict(eval(env)) }
-}
-
-func (n *node) decide(env *Env) Verdict {
-	if n.verdict != nil {
-		return n.verdict(env)
-	}
-	return env.verdict(n.eval(env))
 }

@@ -37,14 +37,14 @@ func (r *Record) AppendJSON(dst []byte, replaced *int) []byte {
 func AppendValue(dst []byte, v Value, replaced *int) []byte {
 	switch v.kind {
 	case String:
-		if v.plain {
+		if v.shape == plain {
 			dst = append(dst, '"')
-			dst = append(dst, v.text...)
+			dst = append(dst, v.text()...)
 			return append(dst, '"')
 		}
-		return AppendString(dst, v.text, replaced)
+		return AppendString(dst, v.text(), replaced)
 	case Number:
-		return append(dst, v.text...)
+		return append(dst, v.text()...)
 	case Int:
 		return strconv.AppendInt(dst, int64(v.bits), 10)
 	case Float:
@@ -52,10 +52,11 @@ func AppendValue(dst []byte, v Value, replaced *int) []byte {
 	case Bool:
 		return strconv.AppendBool(dst, v.bits != 0)
 	case List, Object:
-		if v.tree == nil {
-			return append(dst, v.text...)
+		t := v.Tree()
+		if t == nil {
+			return append(dst, v.text()...)
 		}
-		return v.tree.append(dst, v.kind, replaced)
+		return t.append(dst, v.kind, replaced)
 	}
 	return append(dst, "null"...)
 }

@@ -19,8 +19,11 @@ func ReadJSON(s string, i int, arena *[]byte) (v Value, next int, ok bool) {
 	}
 	switch c := s[i]; c {
 	case '"':
-		text, end, plain, ok := ReadString(s, i, arena)
-		return Value{kind: String, text: text, plain: plain}, end, ok
+		text, end, isPlain, ok := ReadString(s, i, arena)
+		if isPlain {
+			return Plain(text), end, ok
+		}
+		return Of(text), end, ok
 	case '{', '[':
 		t := textScan{s: s}
 		end, ok := t.value(i, 0)

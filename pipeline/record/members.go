@@ -3,11 +3,11 @@ package record
 // Members calls f for each member of a List or Object, in order and with an empty name for those of a List, until f returns
 // false. What has to be unescaped is appended to arena. Other kinds have no members.
 func (v Value) Members(arena *[]byte, f func(name string, m Value) bool) {
-	if v.tree != nil {
-		for i, m := range v.tree.Values {
+	if t := v.Tree(); t != nil {
+		for i, m := range t.Values {
 			name := ""
-			if v.tree.Names != nil {
-				name = v.tree.Names[i]
+			if t.Names != nil {
+				name = t.Names[i]
 			}
 			if !f(name, m) {
 				return
@@ -15,10 +15,10 @@ func (v Value) Members(arena *[]byte, f func(name string, m Value) bool) {
 		}
 		return
 	}
-	if v.kind != List && v.kind != Object || len(v.text) < 2 {
+	if v.kind != List && v.kind != Object {
 		return
 	}
-	s := v.text
+	s := v.text()
 	for i := SkipSpace(s, 1); i < len(s) && s[i] != ']' && s[i] != '}'; {
 		name := ""
 		if v.kind == Object {
@@ -77,8 +77,8 @@ func (v Value) Element(i int64, arena *[]byte) (Value, bool) {
 
 // Len is the number of members of a List or Object; names that a JSON text repeats count once each time.
 func (v Value) Len(arena *[]byte) int {
-	if v.tree != nil {
-		return len(v.tree.Values)
+	if t := v.Tree(); t != nil {
+		return len(t.Values)
 	}
 	n := 0
 	v.Members(arena, func(string, Value) bool { n++; return true })

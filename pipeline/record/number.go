@@ -66,5 +66,5 @@ func AppendText(dst []byte, v Value) []byte {
 	case Bool:
 		return strconv.AppendBool(dst, v.bits != 0)
 	}
-	return append(dst, v.text...)
+	return append(dst, v.Str()...)
 }

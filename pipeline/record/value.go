@@ -2,6 +2,7 @@ package record
 
 import (
 	"math"
+	"strings"
 	"unsafe"
 )
 
@@ -52,13 +53,25 @@ func (k Kind) String() string {
 // Value is one value of a record. The zero Value is null. Strings and JSON texts alias the batch or an arena: a Value is good until the
 // batch it came from is released, and Clone makes one that lives longer.
 //
-// It is a small struct of plain words, so that it travels in registers and never needs an allocation.
+// It has three words, because the compiler keeps no struct of more than four in registers: with five, a comparison took three times as
+// long.
 type Value struct {
 	kind  Kind
-	plain bool // a String known to need no escaping in JSON
-	bits  uint64
-	text  string
-	tree  *Tree
+	shape shape
+	bits  uint64         // the number; the length of a text
+	data  unsafe.Pointer // the bytes of a text, or a *Tree
+}
+
+// shape says more about a kind.
+type shape uint8
+
+const (
+	plain shape = 1 + iota // a String known to need no escaping in JSON
+	built                  // a List or Object whose members are in a Tree
+)
+
+func textValue(kind Kind, sh shape, s string) Value {
+	return Value{kind, sh, uint64(len(s)), unsafe.Pointer(unsafe.StringData(s))}
 }
 
 // Tree holds the members of a List or Object that an expression built. Names is nil for a List.
@@ -68,14 +81,14 @@ type Tree struct {
 }
 
 // Of makes a String that aliases s.
-func Of(s string) Value { return Value{kind: String, text: s} }
+func Of(s string) Value { return textValue(String, 0, s) }
 
 // OfBytes makes a String that aliases b, which must not change while the Value is used.
-func OfBytes(b []byte) Value { return Value{kind: String, text: Alias(b)} }
+func OfBytes(b []byte) Value { return textValue(String, 0, Alias(b)) }
 
 // Plain makes a String of which the caller knows that it is printable ASCII without quotes and backslashes: it is written to JSON
 // without being looked at again.
-func Plain(s string) Value { return Value{kind: String, text: s, plain: true} }
+func Plain(s string) Value { return textValue(String, plain, s) }
 
 // OfBool makes a Bool.
 func OfBool(b bool) Value {
@@ -100,22 +113,26 @@ func OfFloat(f float64) Value {
 }
 
 // OfNumber makes a Number of a valid JSON number, which is written again as it came.
-func OfNumber(text string) Value { return Value{kind: Number, text: text} }
+func OfNumber(text string) Value { return textValue(Number, 0, text) }
 
 // OfList makes a List of built values.
-func OfList(values []Value) Value { return Value{kind: List, tree: &Tree{Values: values}} }
+func OfList(values []Value) Value { return treeValue(List, &Tree{Values: values}) }
+
+func treeValue(kind Kind, t *Tree) Value {
+	return Value{kind: kind, shape: built, data: unsafe.Pointer(t)}
+}
 
 // OfObject makes an Object of built values; names has one for each of them.
 func OfObject(names []string, values []Value) Value {
-	return Value{kind: Object, tree: &Tree{Names: names, Values: values}}
+	return treeValue(Object, &Tree{Names: names, Values: values})
 }
 
 // OfJSON makes a List or Object of the text of a valid JSON array or object, without space around it.
 func OfJSON(text string) Value {
 	if len(text) > 0 && text[0] == '[' {
-		return Value{kind: List, text: text}
+		return textValue(List, 0, text)
 	}
-	return Value{kind: Object, text: text}
+	return textValue(Object, 0, text)
 }
 
 // Failed is the Error value.
@@ -131,7 +148,15 @@ func (v Value) IsNull() bool { return v.kind == Null }
 func (v Value) IsNumber() bool { return v.kind == Int || v.kind == Float || v.kind == Number }
 
 // Str is the text of a String or a Number, and the JSON text of a List or Object that has one; else empty.
-func (v Value) Str() string { return v.text }
+func (v Value) Str() string {
+	if v.kind < String || v.shape == built || v.kind == Error {
+		return ""
+	}
+	return v.text()
+}
+
+// text is the text of a value known to have one.
+func (v Value) text() string { return unsafe.String((*byte)(v.data), int(v.bits)) }
 
 // Int is the number of an Int.
 func (v Value) Int() int64 { return int64(v.bits) }
@@ -148,10 +173,15 @@ func (v Value) Float() float64 {
 func (v Value) Bool() bool { return v.bits != 0 }
 
 // IsPlain says whether v is a String known to need no escaping in JSON.
-func (v Value) IsPlain() bool { return v.plain }
+func (v Value) IsPlain() bool { return v.shape == plain && v.kind == String }
 
 // Tree is the built members of a List or Object, nil where there is a JSON text instead (see Members).
-func (v Value) Tree() *Tree { return v.tree }
+func (v Value) Tree() *Tree {
+	if v.shape != built {
+		return nil
+	}
+	return (*Tree)(v.data)
+}
 
 // Resolve makes an Int or Float of a Number and leaves other values as they are. Whole numbers beyond 64 bits become a Float, which
 // loses their last digits; a Number that is only passed on loses nothing.
@@ -159,7 +189,7 @@ func (v Value) Resolve() Value {
 	if v.kind != Number {
 		return v
 	}
-	n, ok := ParseNumber(v.text)
+	n, ok := ParseNumber(v.text())
 	if !ok {
 		return Failed
 	}
@@ -168,18 +198,18 @@ func (v Value) Resolve() Value {
 
 // Clone makes a value that aliases nothing.
 func (v Value) Clone() Value {
-	if v.text != "" {
-		v.text = string([]byte(v.text))
+	if t := v.Tree(); t != nil {
+		c := &Tree{Values: make([]Value, len(t.Values))}
+		for i, m := range t.Values {
+			c.Values[i] = m.Clone()
+		}
+		for _, n := range t.Names {
+			c.Names = append(c.Names, strings.Clone(n))
+		}
+		return treeValue(v.kind, c)
 	}
-	if v.tree != nil {
-		t := &Tree{Values: make([]Value, len(v.tree.Values))}
-		for i, m := range v.tree.Values {
-			t.Values[i] = m.Clone()
-		}
-		for _, n := range v.tree.Names {
-			t.Names = append(t.Names, string([]byte(n)))
-		}
-		v.tree = t
+	if s := v.Str(); s != "" {
+		return textValue(v.kind, v.shape, strings.Clone(s))
 	}
 	return v
 }

@@ -67,6 +67,17 @@ type ignoredBody struct {
 
 // Open begins to follow. Nothing is looked at before the first Next.
 func Open(opts Options) (*Follower, error) {
+	f, err := open(opts)
+	if err != nil {
+		return nil, err
+	}
+	f.ended.Add(1)
+	go f.keepLooking()
+	return f, nil
+}
+
+// open is Open without a goroutine: everything happens in step.
+func open(opts Options) (*Follower, error) {
 	if err := opts.complete(); err != nil {
 		return nil, fmt.Errorf("follow files of flow %q: %w", opts.Flow, err)
 	}
@@ -94,8 +105,6 @@ func Open(opts Options) (*Follower, error) {
 			f.recall(known[i])
 		}
 	}
-	f.ended.Add(1)
-	go f.keepLooking()
 	return f, nil
 }
 
@@ -189,6 +198,8 @@ func (f *Follower) step(ctx context.Context, now clock) (*Batch, time.Duration, 
 			}
 			if g.ready() {
 				f.enqueue(g)
+			} else {
+				f.drainOld(g)
 			}
 			if b != nil {
 				return b, 0, nil

@@ -144,6 +144,18 @@ func (f *Follower) drain(g *generation) {
 	}
 }
 
+// drainOld drains g at once, without the time between two looks, when at least two generations are newer: whoever still wrote to it
+// is late anyway, and a backlog of many rotations would wait for each.
+func (f *Follower) drainOld(g *generation) {
+	gens := g.chain.gens
+	if g.drained || g.file == nil || g.kind != "" || g.err != nil || len(gens) < 3 || g == gens[len(gens)-1] || g == gens[len(gens)-2] {
+		return
+	}
+	if st, err := statFile(g.file); err == nil && st.size == g.size {
+		f.drain(g)
+	}
+}
+
 // heed takes the hints that came in.
 func (f *Follower) heed(now clock) {
 	var all bool

@@ -121,7 +121,7 @@ func (w *world) start() error {
 	}
 	opts := w.opts
 	opts.Store = w.store
-	if w.f, err = Open(opts); err != nil {
+	if w.f, err = open(opts); err != nil {
 		return err
 	}
 	w.f.now = func() clock { return w.clock }

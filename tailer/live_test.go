@@ -1,0 +1,102 @@
+package tailer
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/kinetail/kinetail/tailer/checkpoint"
+)
+
+// TestLiveRotation follows a writer at full speed that rotates by rename, through the real Next with the real watcher and clock, and
+// expects every line once and in order.
+func TestLiveRotation(t *testing.T) {
+	const rotations, each = 20, 20000
+	for _, watched := range []bool{true, false} {
+		t.Run(fmt.Sprint("watched=", watched), func(t *testing.T) {
+			dir := t.TempDir()
+			store, err := checkpoint.Open(t.TempDir(), checkpoint.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer store.Close()
+			opts := Options{
+				Flow: "live", Paths: []string{filepath.Join(dir, "a.log")}, Framer: lines{}, Store: store, StartAt: "beginning", SweepInterval: 200 * time.Millisecond,
+				Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			}
+			if watched {
+				opts.Watcher = NewWatcher(opts.Log)
+				defer opts.Watcher.Close()
+			}
+			f, err := Open(opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			done := make(chan error, 1)
+			go func() { done <- writeAndRotate(filepath.Join(dir, "a.log"), rotations, each) }()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			for next := 0; next < rotations*each; {
+				b, err := f.Next(ctx)
+				if err != nil {
+					t.Fatalf("after %d lines: %v\n%+v", next, err, f.Status())
+				}
+				for i := range b.Records {
+					n, _ := strconv.Atoi(string(b.Bytes(i)[:8]))
+					if n != next {
+						t.Fatalf("line %d came, want %d; source %+v, batch from %d", n, next, b.Source, b.Start)
+					}
+					next++
+				}
+				ack := b.Ack
+				b.Release()
+				ack.Done(1)
+			}
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+			if c := f.Status().Counters; c.GapBytes != 0 || c.LateBytes != 0 {
+				t.Errorf("%+v", c)
+			}
+		})
+	}
+}
+
+func writeAndRotate(path string, rotations, each int) error {
+	n := 0
+	for r := range rotations {
+		f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+		if err != nil {
+			return err
+		}
+		var buf []byte
+		for i := range each {
+			buf = fmt.Appendf(buf, "%08d the quick brown fox jumps over the lazy dog\n", n)
+			n++
+			if i%50 == 49 {
+				if _, err := f.Write(buf); err != nil {
+					return err
+				}
+				buf = buf[:0]
+			}
+		}
+		f.Close()
+		if r == rotations-1 {
+			break
+		}
+		for k := rotations; k >= 1; k-- {
+			_ = os.Rename(path+"."+strconv.Itoa(k), path+"."+strconv.Itoa(k+1))
+		}
+		if err := os.Rename(path, path+".1"); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrClosed is returned by Sync after Close.
@@ -17,20 +20,6 @@ var ErrClosed = errors.New("the state store is closed")
 
 // ErrUnknownFlow is returned for a flow that nothing is remembered of.
 var ErrUnknownFlow = errors.New("nothing is remembered of the flow")
-
-// InUseError says that another process holds the state directory.
-type InUseError struct {
-	Dir string
-	PID int // 0 when the other one has not written it
-}
-
-func (e *InUseError) Error() string {
-	who := "another process"
-	if e.PID > 0 {
-		who = fmt.Sprintf("kinetail with pid %d", e.PID)
-	}
-	return fmt.Sprintf("state directory %s is in use by %s: stop that one first, or give this one another state_dir", e.Dir, who)
-}
 
 // Options are for Open. The zero value is good.
 type Options struct {
@@ -42,13 +31,15 @@ type Options struct {
 	LockTimeout time.Duration
 }
 
-// Rebuild says that the database was found broken and what became of it.
+// Rebuild says that the database was found broken or gone, and what became of it.
 type Rebuild struct {
-	// Aside is where the broken database is kept.
+	// Aside is where the broken database is kept; empty if there was nothing to keep, or while the disk did not let it be replaced.
 	Aside string
 	// Reason is what was wrong with it.
 	Reason error
-	// Salvaged is how many generations could be read from it all the same. They may be older than what was last
+	// AtOpen is false when the store was running: then it was written anew from memory, and nothing is lost.
+	AtOpen bool
+	// Salvaged is how many generations could be read from it in Open all the same. They may be older than what was last
 	// committed, never newer: going on from them repeats and does not skip.
 	Salvaged int
 	Time     time.Time
@@ -64,32 +55,37 @@ type Stats struct {
 	Err error
 	// LastCommit is when the last commit became durable.
 	LastCommit time.Time
-	// Rebuilds counts databases set aside.
+	// Rebuilds counts databases found broken or gone.
 	Rebuilds int
 }
 
 // Store is an open state directory. Safe for concurrent use.
+//
+// One goroutine, the checkpoint owner, has the disk; everybody else changes memory under mu and marks what changed.
 type Store struct {
 	dir  string
 	opts Options
+	lock *os.File
+
+	wake  chan struct{}   // something is dirty
+	syncs chan chan error // commit now and say how it went
+	stop  chan struct{}
+	done  chan struct{}
+	once  sync.Once
 
 	mu      sync.Mutex
-	flows   map[string]*flowState
-	dirty   int
+	rev     uint64
+	entries map[string]*entry            // by dbKey; includes kinds of newer releases
+	flows   map[string]map[string]*entry // flow, dbKey
+	dirty   map[string]*entry            // changed since the last commit; nil: removed
 	rebuilt *Rebuild
 	stats   Stats
-	closed  bool
-}
-
-// flowState is what is remembered of one flow. Guarded by Store.mu.
-type flowState struct {
-	generations map[string]Generation
-	scans       map[string]bool
-	values      map[string][]byte
+	closing error // what the last commit said
 }
 
 // Open takes the state directory dir, which is made if it is not there, and reads what is remembered. It returns an *InUseError
-// when another process has it. A broken database is set aside and a new one started: see Rebuilt.
+// when another process has it, and a *NewerError when a newer release wrote it. A broken database is set aside and a new one
+// started: see Rebuilt. A disk that is full or read-only is logged and counted, and what is put waits in memory.
 func Open(dir string, opts Options) (*Store, error) {
 	if opts.Log == nil {
 		opts.Log = slog.Default()
@@ -97,91 +93,135 @@ func Open(dir string, opts Options) (*Store, error) {
 	if opts.Interval <= 0 {
 		opts.Interval = time.Second
 	}
-	return &Store{dir: dir, opts: opts, flows: map[string]*flowState{}}, nil
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make state directory: %w", err)
+	}
+	s := &Store{
+		dir: dir, opts: opts,
+		wake: make(chan struct{}, 1), syncs: make(chan chan error), stop: make(chan struct{}), done: make(chan struct{}),
+		entries: map[string]*entry{}, flows: map[string]map[string]*entry{}, dirty: map[string]*entry{},
+	}
+	var err error
+	if s.lock, err = lock(dir, opts.LockTimeout); err != nil {
+		return nil, err
+	}
+	if err := s.load(); err != nil {
+		_ = s.lock.Close()
+		return nil, err
+	}
+	opened := make(chan struct{})
+	go s.own(opened)
+	<-opened
+	return s, nil
 }
 
-// Rebuilt tells of the last time that the database was found broken, in Open or later; nil when it never was. Until the first
-// scan after it, a file that is not remembered may be one that was.
+// load reads the database into memory, or what can be saved of a broken one.
+func (s *Store) load() error {
+	path := databasePath(s.dir)
+	data, err := readFile(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil && !errors.Is(err, unix.EIO): // could not look: that is not a reason to start over
+		return fmt.Errorf("read the state: %w", err)
+	}
+	var c *contents
+	if err == nil {
+		c, err = parse(path, data)
+		var newer *NewerError
+		if errors.As(err, &newer) {
+			return err
+		}
+	}
+	if err != nil {
+		c = salvage(data)
+		s.rebuilt = &Rebuild{Reason: err, AtOpen: true, Time: time.Now()}
+		for _, e := range c.entries {
+			if e.kind == kindGeneration {
+				s.rebuilt.Salvaged++
+			}
+		}
+	}
+	for k, e := range c.entries {
+		s.set(k, e)
+		s.rev = max(s.rev, e.rev)
+	}
+	clear(s.dirty)
+	return nil
+}
+
+// Rebuilt tells of the last time that the database was found broken, in Open or later; nil when it never was. After one with
+// AtOpen a file that is not remembered may be one that was, until the next scan.
 func (s *Store) Rebuilt() *Rebuild {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.rebuilt
+	if s.rebuilt == nil {
+		return nil
+	}
+	r := *s.rebuilt
+	return &r
 }
 
-// Load returns all generations of a flow, ordered by path and Seq.
+// Load returns all generations of a flow, ordered by path and Seq; none for a flow that is not known.
 func (s *Store) Load(flow string) ([]Generation, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := s.flows[flow]
-	if f == nil {
-		return nil, nil
+	var all []Generation
+	for _, e := range s.flows[flow] {
+		if e.kind == kindGeneration {
+			all = append(all, e.generation.clone())
+		}
 	}
-	all := make([]Generation, 0, len(f.generations))
-	for _, g := range f.generations {
-		all = append(all, g.clone())
-	}
-	slices.SortFunc(all, func(a, b Generation) int {
-		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.ID, b.ID))
-	})
+	sortGenerations(all)
 	return all, nil
 }
 
-// Put remembers g in place of what was remembered under its flow and ID. It only marks: the next commit makes it durable.
+func sortGenerations(all []Generation) {
+	slices.SortFunc(all, func(a, b Generation) int {
+		return cmp.Or(cmp.Compare(a.Flow, b.Flow), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.ID, b.ID))
+	})
+}
+
+// Put remembers g in place of what was remembered under its Flow and ID. It only marks: a commit makes it durable within about
+// Options.Interval.
 func (s *Store) Put(g Generation) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.flow(g.Flow).generations[g.ID] = g.clone()
+	g = g.clone()
+	g.clampTimes()
+	s.change(&entry{kind: kindGeneration, flow: g.Flow, key: g.ID, generation: g})
 }
 
 // Delete forgets a generation.
-func (s *Store) Delete(flow, id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if f := s.flows[flow]; f != nil {
-		delete(f.generations, id)
-	}
-}
-
-// Sync commits everything put before it, now, and returns when that is durable. An error says that it is not: what was put is
-// kept in memory, and commits are tried again until they succeed.
-func (s *Store) Sync(ctx context.Context) error { return nil }
+func (s *Store) Delete(flow, id string) { s.remove(dbKey(kindGeneration, flow, id)) }
 
 // FirstScan says whether the first scan of a flow's pattern is still to be done.
 func (s *Store) FirstScan(flow, pattern string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := s.flows[flow]
-	return f == nil || !f.scans[pattern]
+	return s.entries[dbKey(kindScan, flow, pattern)] == nil
 }
 
 // MarkFirstScan remembers that the first scan of a flow's pattern is done.
 func (s *Store) MarkFirstScan(flow, pattern string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.flow(flow).scans[pattern] = true
+	s.change(&entry{kind: kindScan, flow: flow, key: pattern})
 }
 
 // Value is what SetValue put; nil when there is nothing.
 func (s *Store) Value(flow, key string) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f := s.flows[flow]; f != nil {
-		return slices.Clone(f.values[key])
+	if e := s.entries[dbKey(kindValue, flow, key)]; e != nil {
+		return slices.Clone(e.value)
 	}
 	return nil
 }
 
-// SetValue remembers a small value under a flow and a key; nil forgets it.
+// SetValue remembers a small value (up to some kilobytes) under a flow and a key; an empty one forgets it.
 func (s *Store) SetValue(flow, key string, value []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if value == nil {
-		if f := s.flows[flow]; f != nil {
-			delete(f.values, key)
-		}
+	if len(value) == 0 {
+		s.remove(dbKey(kindValue, flow, key))
 		return
 	}
-	s.flow(flow).values[key] = slices.Clone(value)
+	s.change(&entry{kind: kindValue, flow: flow, key: key, value: slices.Clone(value)})
 }
 
 // Flows are the names of all flows that something is remembered of, sorted.
@@ -196,19 +236,24 @@ func (s *Store) Flows() []string {
 func (s *Store) RenameFlow(from, to string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := s.flows[from]
-	if f == nil {
+	if s.flows[from] == nil {
 		return fmt.Errorf("carry over flow %q: %w", from, ErrUnknownFlow)
 	}
 	if s.flows[to] != nil {
 		return fmt.Errorf("carry over flow %q: flow %q has a state of its own", from, to)
 	}
-	for id, g := range f.generations {
-		g.Flow = to
-		f.generations[id] = g
+	for k, e := range maps.Clone(s.flows[from]) {
+		if e.raw != nil {
+			continue // it names its flow in a way that only a newer release knows
+		}
+		moved := *e
+		moved.flow, moved.generation.Flow = to, to
+		s.rev++
+		moved.rev = s.rev
+		s.set(k, nil)
+		s.set(moved.dbKey(), &moved)
 	}
-	delete(s.flows, from)
-	s.flows[to] = f
+	s.wakeUp()
 	return nil
 }
 
@@ -216,7 +261,10 @@ func (s *Store) RenameFlow(from, to string) error {
 func (s *Store) Forget(flow string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.flows, flow)
+	for k := range maps.Clone(s.flows[flow]) {
+		s.set(k, nil)
+	}
+	s.wakeUp()
 }
 
 // Stats are the counters now.
@@ -224,25 +272,87 @@ func (s *Store) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.stats
-	for _, f := range s.flows {
-		st.Generations += len(f.generations)
+	for _, e := range s.entries {
+		if e.kind == kindGeneration {
+			st.Generations++
+		}
 	}
 	return st
 }
 
-// Close commits, and gives the directory back. An error says that the last commit failed.
-func (s *Store) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = true
-	return nil
+// Sync commits everything put before it, now, and returns when that is durable. An error says that it is not: what was put is
+// kept in memory, and commits are tried again until they succeed. While the disk is in trouble it returns at once.
+func (s *Store) Sync(ctx context.Context) error {
+	answer := make(chan error, 1)
+	select {
+	case s.syncs <- answer:
+	case <-s.stop:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
-func (s *Store) flow(name string) *flowState {
-	f := s.flows[name]
-	if f == nil {
-		f = &flowState{generations: map[string]Generation{}, scans: map[string]bool{}, values: map[string][]byte{}}
-		s.flows[name] = f
+// Close commits and gives the directory back. An error says that the last commit failed. What is put later is lost.
+func (s *Store) Close() error {
+	s.once.Do(func() { close(s.stop) })
+	<-s.done
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closing
+}
+
+// change takes e in and marks it.
+func (s *Store) change(e *entry) {
+	k := e.dbKey()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rev++
+	e.rev = s.rev
+	if old := s.entries[k]; old != nil {
+		e.extra = old.extra
 	}
-	return f
+	s.set(k, e)
+	s.wakeUp()
+}
+
+func (s *Store) remove(k string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.entries[k] != nil {
+		s.set(k, nil)
+		s.wakeUp()
+	}
+}
+
+// set needs mu. A nil entry removes.
+func (s *Store) set(k string, e *entry) {
+	s.dirty[k] = e
+	if e == nil {
+		flow := s.entries[k].flow
+		delete(s.entries, k)
+		delete(s.flows[flow], k)
+		if len(s.flows[flow]) == 0 {
+			delete(s.flows, flow)
+		}
+		return
+	}
+	s.entries[k] = e
+	if s.flows[e.flow] == nil {
+		s.flows[e.flow] = map[string]*entry{}
+	}
+	s.flows[e.flow][k] = e
+}
+
+func (s *Store) wakeUp() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
 }

@@ -96,8 +96,6 @@ var awsRegions = []string{
 	"me-south-1", "mx-central-1", "sa-east-1", "us-east-1", "us-east-2", "us-gov-east-1", "us-gov-west-1", "us-west-1", "us-west-2",
 }
 
-var usualRegion = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]+$`)
-
 // region reads a region. One that doesn't look like AWS's is only hinted at: other endpoints have names of their own.
 func (b *body) region(dst *string) {
 	a := b.str("region", dst, func(s string) *problem {
@@ -110,10 +108,14 @@ func (b *body) region(dst *string) {
 		}
 		return p
 	})
-	if a == nil || usualRegion.MatchString(*dst) {
+	if a == nil {
 		return
 	}
-	if near := nearest(*dst, awsRegions); near != "" {
+	place := strings.TrimRight(*dst, "0123456789")
+	if slices.ContainsFunc(awsRegions, func(r string) bool { return strings.TrimRight(r, "0123456789") == place }) {
+		return // maybe one that is newer than this program
+	}
+	if near := nearest(*dst, awsRegions); near != "" && distance(near, *dst) == 1 {
 		b.d.warning(a.Expr.Range(), problem{summary: fmt.Sprintf("%q is not the name of an AWS region", *dst), hint: mean(near)})
 	}
 }

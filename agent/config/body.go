@@ -66,7 +66,7 @@ func (b *body) need(name, what, example string) {
 	if b.needed == nil {
 		b.needed = map[string]problem{}
 	}
-	b.needed[name] = problem{summary: fmt.Sprintf("%s needs %s", upperFirst(b.name), what), hint: "add " + example}
+	b.needed[name] = problem{summary: fmt.Sprintf("%s needs %s", b.name, what), hint: "add " + example}
 }
 
 // all asks for the blocks of some types and returns them in the order written.
@@ -141,7 +141,7 @@ func (b *body) done() {
 
 func (b *body) unknownArgument(name string, at hcl.Range) {
 	if reason, ok := b.refused[name]; ok {
-		b.d.error(at, problem{summary: fmt.Sprintf("%s takes no %s", b.name, name), detail: reason})
+		b.d.error(at, problem{summary: fmt.Sprintf("%s takes no %s", b.name, name), hint: "leave it out", detail: reason})
 		return
 	}
 	if slices.Contains(b.blocks, name) {
@@ -159,7 +159,7 @@ func (b *body) unknownArgument(name string, at hcl.Range) {
 func (b *body) unknownBlock(blk *hclsyntax.Block) {
 	name := blk.Type
 	if reason, ok := b.refused[name]; ok {
-		b.d.error(blk.DefRange(), problem{summary: fmt.Sprintf("%s takes no %s block", b.name, name), detail: reason})
+		b.d.error(blk.DefRange(), problem{summary: fmt.Sprintf("%s takes no %s block", b.name, name), hint: "leave it out", detail: reason})
 		return
 	}
 	if slices.Contains(b.args, name) {
@@ -177,6 +177,9 @@ func (b *body) unknownBlock(blk *hclsyntax.Block) {
 // unknown reports a name that doesn't exist here, with what was probably meant.
 func (b *body) unknown(kind, name string, at hcl.Range) {
 	p := problem{summary: fmt.Sprintf("Unknown %s %q in %s", kind, name, b.name)}
+	if b.path == "" {
+		p.summary = fmt.Sprintf("Unknown %s %q at the top level", kind, name)
+	}
 	known := append(slices.Clone(b.args), b.blocks...)
 	s := b.d.suggest(name, known, b.path)
 	p.hint, p.detail = s.hint, s.detail
@@ -200,7 +203,7 @@ func (b *body) knows() string {
 	if len(parts) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s takes %s.", upperFirst(b.name), strings.Join(parts, " and "))
+	return fmt.Sprintf("%s takes %s.", b.name, strings.Join(parts, " and "))
 }
 
 func upperFirst(s string) string {

@@ -55,9 +55,14 @@ func (d *decoder) report(severity hcl.DiagnosticSeverity, at hcl.Range, p proble
 
 // duplicate reports a thing that is there twice, showing both places.
 func (d *decoder) duplicate(summary string, at, first hcl.Range, detail string) {
+	d.conflict(problem{summary: summary, hint: "again here", detail: detail}, at, "the first is here", first)
+}
+
+// conflict reports two things that do not go together, showing both places.
+func (d *decoder) conflict(p problem, at hcl.Range, otherHint string, other hcl.Range) {
 	d.add(&hcl.Diagnostic{
-		Severity: hcl.DiagError, Summary: summary, Detail: detail, Subject: &at,
-		Extra: extra{hint: "again here", other: &first, otherHint: "the first is here"},
+		Severity: hcl.DiagError, Summary: p.summary, Detail: p.detail, Subject: &at,
+		Extra: extra{hint: p.hint, other: &other, otherHint: otherHint},
 	})
 }
 

@@ -94,7 +94,8 @@ func (b *body) kinesis(e *Emit, aws AWS) {
 	b.sending(e)
 	switch {
 	case stream != nil && b.has("stream_arn"):
-		b.d.duplicate("stream and stream_arn in one emit block", b.written["stream_arn"].NameRange, stream.NameRange, "They say the same. Leave one out.")
+		b.d.conflict(problem{summary: "stream and stream_arn in one emit block", hint: "this names a stream", detail: "Leave one of them out."},
+			b.written["stream_arn"].NameRange, "and so does this", stream.NameRange)
 	case !b.has("stream") && !b.has("stream_arn"):
 		b.need("stream", "the name of a stream", `stream = "..."`)
 	}

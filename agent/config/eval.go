@@ -102,6 +102,13 @@ func (d *decoder) unknownLocal(traversal hcl.Traversal) *problem {
 
 // explainEvaluation says in this program's words what hcl says about an expression.
 func explainEvaluation(diag *hcl.Diagnostic) *hcl.Diagnostic {
+	if u, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallUnknownDiagExtra](diag); ok {
+		name := u.CalledFunctionName()
+		diag.Summary, diag.Detail = fmt.Sprintf("There is no function %s()", name), ""
+		if near := nearest(name, slices.Sorted(maps.Keys(functions(Options{})))); near != "" {
+			diag.Extra = extra{hint: mean(near)}
+		}
+	}
 	e, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](diag)
 	if ok && e.FunctionCallError() != nil {
 		var unset unsetError

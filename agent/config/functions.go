@@ -1,8 +1,10 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,7 +69,11 @@ func fileFunc(opts Options) function.Function {
 			}
 			text, err := readRegular(path, maxFile)
 			if err != nil {
-				return cty.NilVal, err
+				var perr *fs.PathError
+				if errors.As(err, &perr) {
+					err = perr.Err
+				}
+				return cty.NilVal, fmt.Errorf("cannot read %s: %w", path, err)
 			}
 			return cty.StringVal(strings.TrimSuffix(string(text), "\n")), nil
 		},
@@ -81,7 +87,7 @@ func readRegular(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", path)
+		return nil, errors.New("it is not a regular file")
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -90,10 +96,10 @@ func readRegular(path string, limit int64) ([]byte, error) {
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+		return nil, err
 	}
 	if int64(len(text)) > limit {
-		return nil, fmt.Errorf("%s is larger than %s", path, formatSize(limit))
+		return nil, fmt.Errorf("it is larger than %s", formatSize(limit))
 	}
 	return text, nil
 }

@@ -18,6 +18,7 @@ func testOptions() Options {
 	return Options{
 		Env:      func(name string) (string, bool) { return map[string]string{"SET": "yes"}[name], name == "SET" },
 		Hostname: "host-1",
+		BaseDir:  "/etc/kinetail",
 	}
 }
 

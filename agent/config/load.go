@@ -68,10 +68,10 @@ func load(sources sources, problems hcl.Diagnostics, opts Options, diags *Diagno
 	whole := !problems.HasErrors() // with a part missing, nothing can be said to be missing
 	var bodies []hcl.Body
 	for _, src := range sources.files {
-		file, problems := parse(src)
+		file, problems, understood := parse(src)
 		d.add(problems...)
 		diags.Files[src.name] = file
-		if fatal(problems) {
+		if !understood {
 			whole = false
 			continue
 		}
@@ -105,7 +105,7 @@ func StateDir(path string, opts Options) (dir string) {
 	d := newDecoder(opts, sources.dir)
 	var bodies []hcl.Body
 	for _, src := range sources.files {
-		if file, _ := parse(src); file.Body != nil { // also what is left of a file with a syntax error
+		if file, _, _ := parse(src); file.Body != nil { // also what is left of a file with a syntax error
 			bodies = append(bodies, file.Body)
 		}
 	}

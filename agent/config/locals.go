@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -47,8 +49,9 @@ func (d *decoder) readLocals(blocks hcl.Blocks) map[string]cty.Value {
 		d.error(blocks[0].DefRange, problem{summary: fmt.Sprintf("More than %d locals", maxLocals)})
 		return nil
 	}
+	d.eval.Variables["local"] = cty.ObjectVal(d.locals)
 	done := map[string]bool{}
-	for name := range r.attrs {
+	for _, name := range slices.Sorted(maps.Keys(r.attrs)) {
 		r.compute(name, done)
 	}
 	out := map[string]cty.Value{}

@@ -5,7 +5,7 @@ type neighbour struct{ ours, why string }
 
 // These explain where the same thing is said differently.
 const (
-	byRead       = "What a file is read in does not depend on the destination's limits: requests are filled up to them, and max_wait says how long a record waits for that."
+	byRead       = "There is nothing to choose: requests are filled up to the service's limits, and max_wait says how long a record may wait for that."
 	noKeys       = "Keys are not written into the configuration. They are taken from the environment, the shared AWS files (see profile), or the role of the instance, task or pod."
 	noBuffer     = "There is no buffer to configure: the files are the buffer. Positions are kept in state_dir, memory is bounded by memory_limit, and nothing is given up after a number of tries."
 	noClosing    = "Files are closed by themselves, when they are delivered and replaced; nothing with bytes left to read is given up by a timer."

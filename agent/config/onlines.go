@@ -71,7 +71,7 @@ func onLines(text []byte, at int) string {
 		case hclsyntax.TokenCBrack, hclsyntax.TokenCParen, hclsyntax.TokenTemplateSeqEnd:
 			depth--
 		}
-		if !value && inBlock <= 0 {
+		if tok.Type == hclsyntax.TokenCBrace && !value && inBlock <= 0 {
 			break
 		}
 	}

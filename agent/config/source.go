@@ -12,7 +12,7 @@ import (
 )
 
 // maxSource is the largest configuration file, in bytes. A configuration is written by people.
-const maxSource = 4 << 20
+const maxSource = 1 << 20
 
 type source struct {
 	name string // as it is shown
@@ -92,6 +92,11 @@ func noSources(path string, skipped []string) *hcl.Diagnostic {
 	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: fmt.Sprintf("No configuration in the directory %s", path), Detail: detail}
 }
 
+func isLink(path string) bool {
+	st, err := os.Lstat(path)
+	return err == nil && st.Mode()&fs.ModeSymlink != 0
+}
+
 func unreadable(path string, err error) hcl.Diagnostics {
 	detail := upperFirst(err.Error()) + "."
 	var perr *fs.PathError
@@ -99,6 +104,8 @@ func unreadable(path string, err error) hcl.Diagnostics {
 		detail = upperFirst(perr.Err.Error()) + "."
 	}
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && isLink(path):
+		detail = "It is a symbolic link to nothing."
 	case errors.Is(err, fs.ErrNotExist):
 		detail = "It does not exist. Name a file or a directory with -c."
 	case errors.Is(err, fs.ErrPermission):

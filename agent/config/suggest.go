@@ -63,14 +63,22 @@ func belongs(name, path string, elsewhere map[string][]string) string {
 	if best == "" {
 		return "at the top level, outside of any block"
 	}
-	return fmt.Sprintf("in the %s block", blockPath(best))
+	return "in the " + blockPath(best)
 }
 
 // blockPath turns "flow.emit.aws" into words.
 func blockPath(path string) string {
 	parts := strings.Split(path, ".")
 	slices.Reverse(parts)
-	return strings.Join(parts, " block of a ")
+	words := parts[0] + " block"
+	for _, p := range parts[1:] {
+		article := "a"
+		if strings.ContainsRune("aeiou", rune(p[0])) {
+			article = "an"
+		}
+		words += fmt.Sprintf(" of %s %s block", article, p)
+	}
+	return words
 }
 
 // shared counts the steps that two paths have in common.

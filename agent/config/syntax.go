@@ -14,21 +14,21 @@ import (
 // redefined is what hcl calls a second argument of the same name. The rest of the file is understood all the same.
 const redefined = "Attribute redefined"
 
-// parse reads the syntax of a file. Of its syntax errors the first is returned, because the others mostly follow from it.
-func parse(src source) (*hcl.File, hcl.Diagnostics) {
+// parse reads the syntax of a file. Of its syntax errors the first is returned, because the others mostly follow from it; then the
+// file is not whole, and its blocks can't be relied upon.
+func parse(src source) (file *hcl.File, out hcl.Diagnostics, whole bool) {
 	file, diags := parseText(src)
-	var out hcl.Diagnostics
-	first := true
+	whole = true
 	for _, diag := range diags {
 		if diag.Summary == redefined {
 			out = append(out, explainRedefined(diag, file))
-		} else if first {
+		} else if whole {
 			explainSyntax(diag, src.text)
 			out = append(out, diag)
-			first = false
+			whole = false
 		}
 	}
-	return file, out
+	return file, out, whole
 }
 
 func parseText(src source) (*hcl.File, hcl.Diagnostics) {
@@ -51,16 +51,6 @@ func parseText(src source) (*hcl.File, hcl.Diagnostics) {
 	return file, diags
 }
 
-// fatal says whether a file's syntax is so wrong that its blocks can't be read.
-func fatal(diags hcl.Diagnostics) bool {
-	for _, d := range diags {
-		if d.Severity == hcl.DiagError && d.Summary != redefined {
-			return true
-		}
-	}
-	return false
-}
-
 // explainRedefined shows where an argument that is there twice was set first.
 func explainRedefined(diag *hcl.Diagnostic, file *hcl.File) *hcl.Diagnostic {
 	at := *diag.Subject
@@ -79,7 +69,7 @@ func explainRedefined(diag *hcl.Diagnostic, file *hcl.File) *hcl.Diagnostic {
 			diag.Extra = extra{hint: "again here", other: &first.NameRange, otherHint: "the first is here"}
 		}
 	}
-	diag.Detail = fmt.Sprintf("%s is set twice in one block. Leave one out.", name)
+	diag.Summary, diag.Detail = fmt.Sprintf("%s is set twice", name), "Leave one of them out."
 	return diag
 }
 
@@ -130,8 +120,16 @@ func explainSyntax(diag *hcl.Diagnostic, text []byte) {
 	case "Invalid escape sequence":
 		say(diag.Summary, `write two backslashes`,
 			"In quotes a backslash begins an escape such as \\n, so one that is meant is written twice: \"\\\\d+\". In a heredoc (<<EOT ... EOT), and in a file read with file(\"...\"), it is written once.")
-	case "Invalid template control keyword", "Unexpected end of template", "Unclosed template interpolation sequence", "Extra characters after interpolation expression":
-		diag.Detail = strings.TrimSpace(diag.Detail + " In HCL, ${ and %{ begin a template. If they are meant as they are (in a pattern, say), write $${ and %%{, or keep the text in a file and read it with file(\"...\").")
+	case "Invalid template control keyword", "Unexpected end of template":
+		say("%{ begins a template", "write %%{ if it is meant as it is", templates)
+	case "Unclosed template interpolation sequence", "Extra characters after interpolation expression":
+		say("${ begins a template, and this one is not finished", "write $${ if it is meant as it is", templates)
+	case "Unclosed configuration block":
+		diag.Extra = extra{hint: "this is never closed"}
+		diag.Detail = "There is no } for it before the end of the file. It, or a block inside, lacks one."
+		if at, ok := indented(text, diag.Subject.Filename); ok && at.Start.Line != diag.Subject.Start.Line {
+			diag.Extra = extra{hint: "this is never closed", other: &at, otherHint: "probably because this lacks its }, going by the indentation"}
+		}
 	case "Argument or block definition required":
 		if m := colonValue.FindStringSubmatch(line); m != nil {
 			say("An argument is set with an equals sign", fmt.Sprintf("write %s = %s", m[1], m[2]), "")
@@ -139,6 +137,39 @@ func explainSyntax(diag *hcl.Diagnostic, text []byte) {
 			say("This is JSON, in a file for HCL", "", "A file in HCL's JSON syntax has a name that ends in .hcl.json. A configuration of the Java agent (agent.json) has other keys.")
 		}
 	}
+}
+
+const templates = "In quotes and in heredocs, ${ and %{ begin a template. Where they are meant as they are (in a pattern, say), write $${ and %%{, or keep the text in a file and read it with file(\"...\")."
+
+// indented finds the first block that is followed by something indented less before its brace is closed.
+func indented(text []byte, name string) (hcl.Range, bool) {
+	type block struct{ indent, line, start, end int }
+	var open []block
+	offset := 0
+	for i, line := range strings.SplitAfter(string(text), "\n") {
+		trimmed := strings.TrimSpace(line)
+		indent := len(line) - len(strings.TrimLeft(line, " \t"))
+		start := offset
+		offset += len(line)
+		if trimmed == "" || strings.HasPrefix(trimmed, "#") || strings.HasPrefix(trimmed, "//") {
+			continue
+		}
+		if n := len(open); n > 0 && (indent < open[n-1].indent || indent == open[n-1].indent && trimmed != "}") {
+			b := open[n-1]
+			return hcl.Range{
+				Filename: name,
+				Start:    hcl.Pos{Line: b.line, Column: b.indent + 1, Byte: b.start},
+				End:      hcl.Pos{Line: b.line, Column: b.indent + 1 + b.end - b.start, Byte: b.end},
+			}, true
+		}
+		if trimmed == "}" && len(open) > 0 {
+			open = open[:len(open)-1]
+		}
+		if strings.HasSuffix(trimmed, "{") {
+			open = append(open, block{indent, i + 1, start + indent, start + indent + len(trimmed)})
+		}
+	}
+	return hcl.Range{}, false
 }
 
 func isJSON(text []byte) bool {

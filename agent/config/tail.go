@@ -80,8 +80,10 @@ func (b *body) multiline() *Multiline {
 	case len(ways) == 0:
 		b.need("start", "start, continue or indent", `start = "^\\d{4}-"`)
 	case len(ways) > 1:
-		b.d.duplicate(fmt.Sprintf("%s and %s in one multiline block", ways[0].Name, ways[1].Name), ways[1].NameRange, ways[0].NameRange,
-			"One of start, continue and indent says which lines belong together. Choose one.")
+		b.d.conflict(problem{
+			summary: fmt.Sprintf("%s and %s in one multiline block", ways[0].Name, ways[1].Name), hint: "this says which lines belong together",
+			detail: "Choose one of start, continue and indent.",
+		}, ways[1].NameRange, "and so does this", ways[0].NameRange)
 	}
 	b.done()
 	return m

@@ -65,8 +65,10 @@ func (d *decoder) checkNames(flows []*Flow) {
 			continue
 		}
 		if other, ok := byName[f.RenamedFrom]; ok {
-			d.duplicate(fmt.Sprintf("Flow %q is renamed from %q, which still exists", f.Name, f.RenamedFrom), f.Range, other.Range,
-				"The positions can belong to one of them. Remove the old flow, or renamed_from.")
+			d.conflict(problem{
+				summary: fmt.Sprintf("flow %q is renamed from %q, which still exists", f.Name, f.RenamedFrom), hint: "this takes over the positions",
+				detail: "They can belong to one of the two. Remove the old flow, or renamed_from.",
+			}, f.Range, "of this", other.Range)
 		}
 		if first, ok := byOld[f.RenamedFrom]; ok {
 			d.duplicate(fmt.Sprintf("Two flows are renamed from %q", f.RenamedFrom), f.Range, first.Range, "The positions can be taken over by one.")
@@ -82,6 +84,13 @@ const readBlock = 256 << 10
 // read and once packed, and a block to read into.
 func (f *Flow) MemoryNeed() int64 { return 2*f.Tail.MaxRecordSize + readBlock }
 
+func flowCount(n int) string {
+	if n == 1 {
+		return "a flow"
+	}
+	return fmt.Sprintf("%d flows", n)
+}
+
 // checkMemory: half of memory_limit is divided evenly among the flows (see tailer/memory), and each must get what it needs.
 func (d *decoder) checkMemory(cfg *Config, agents hcl.Blocks) {
 	var most int64
@@ -94,9 +103,9 @@ func (d *decoder) checkMemory(cfg *Config, agents hcl.Blocks) {
 	}
 	const mib = 1 << 20
 	p := problem{
-		summary: fmt.Sprintf("memory_limit = %q is too small for %d flows", formatSize(cfg.Agent.MemoryLimit), len(cfg.Flows)),
+		summary: fmt.Sprintf("memory_limit = %q is too small for %s", formatSize(cfg.Agent.MemoryLimit), flowCount(len(cfg.Flows))),
 		hint:    fmt.Sprintf("at least %q", formatSize((need+mib-1)/mib*mib)),
-		detail: fmt.Sprintf("Half of it is divided evenly among the flows, and the one with the longest records needs %.1f MiB: twice its max_record_size, and a block to read into. Raise memory_limit in the agent block, or lower max_record_size.",
+		detail: fmt.Sprintf("Half of it is divided evenly among the flows, and the one with the longest records needs %.2f MiB: twice its max_record_size, and a block to read into. Raise memory_limit in the agent block, or lower max_record_size.",
 			float64(most)/mib),
 	}
 	for _, blk := range agents {
@@ -123,8 +132,10 @@ func (d *decoder) checkFeedback(flows []*Flow) {
 			written[e.Path] = e
 			for _, reader := range flows {
 				if reader.Tail.follows(e.Path) {
-					d.duplicate(fmt.Sprintf("Flow %q follows %s, which this block writes", reader.Name, e.Path), e.Range, reader.Range,
-						"Each record would be read and written again without end. Add the file to exclude, or write it elsewhere.")
+					d.conflict(problem{
+						summary: fmt.Sprintf("flow %q follows %s, which flow %q writes", reader.Name, e.Path, f.Name), hint: "written here",
+						detail: "Each record would be read and written again without end. Add the file to exclude, or write it elsewhere.",
+					}, e.Range, "followed by this", reader.Range)
 				}
 			}
 		}

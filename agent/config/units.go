@@ -125,12 +125,19 @@ func quantity[T int64 | time.Duration](
 	at := a.Expr.Range()
 	if v.Type() == cty.Number {
 		p := problem{summary: fmt.Sprintf("%s must be %s", name, want), detail: fmt.Sprintf("For example %s = %q.", name, format(max(*dst, lowest)))}
-		for _, unit := range units { // the smallest that makes sense here
+		var likely []string
+		most := 1
+		if _, ok := any(lowest).(time.Duration); ok { // both seconds and milliseconds are usual
+			most = 2
+		}
+		for _, unit := range units {
 			meant := v.AsBigFloat().Text('f', -1) + unit
-			if n, _, ok := parse(meant); ok && n >= lowest && n <= highest {
-				p.hint, p.detail = mean(meant), ""
-				break
+			if n, _, ok := parse(meant); ok && n >= lowest && n <= highest && len(likely) < most {
+				likely = append(likely, fmt.Sprintf("%q", meant))
 			}
+		}
+		if len(likely) > 0 {
+			p.hint, p.detail = fmt.Sprintf("did you mean %s?", strings.Join(likely, " or ")), ""
 		}
 		b.d.error(at, p)
 		return nil
@@ -161,21 +168,35 @@ func quantity[T int64 | time.Duration](
 
 // percent reads "150%" as 1.5, and "off" as 0.
 func (b *body) percent(name string, dst *float64, lowest, highest int) *hcl.Attribute {
-	var out float64
-	a := b.str(name, new(string), func(s string) *problem {
-		if s == "off" {
-			out = 0
-			return nil
-		}
-		n, err := strconv.Atoi(strings.TrimSuffix(s, "%"))
-		if err == nil && strings.HasSuffix(s, "%") && n >= lowest && n <= highest {
-			out = float64(n) / 100
-			return nil
-		}
-		return &problem{summary: fmt.Sprintf("%s cannot be %q", name, s), detail: fmt.Sprintf(`It is "off" or a whole percentage from "%d%%" to "%d%%".`, lowest, highest)}
-	})
-	if a != nil {
-		*dst = out
+	v, a := b.value(name)
+	if a == nil {
+		return nil
 	}
+	if v.Type() == cty.Number {
+		f, _ := v.AsBigFloat().Float64()
+		if f <= 10 { // a factor
+			f *= 100
+		}
+		b.d.wrongType(a, v, "a percentage in quotes", fmt.Sprintf("\"%.0f%%\"", f))
+		return nil
+	}
+	if v.Type() != cty.String {
+		b.d.wrongType(a, v, "a percentage in quotes", fmt.Sprintf("\"%.0f%%\"", *dst*100))
+		return nil
+	}
+	text := v.AsString()
+	if text == "off" {
+		*dst = 0
+		return a
+	}
+	n, err := strconv.Atoi(strings.TrimSuffix(text, "%"))
+	if err != nil || !strings.HasSuffix(text, "%") || n < lowest || n > highest {
+		b.d.error(a.Expr.Range(), problem{
+			summary: fmt.Sprintf("%s cannot be %q", name, text),
+			detail:  fmt.Sprintf(`It is "off" or a whole percentage from "%d%%" to "%d%%".`, lowest, highest),
+		})
+		return nil
+	}
+	*dst = float64(n) / 100
 	return a
 }

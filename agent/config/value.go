@@ -40,8 +40,12 @@ func (b *body) text(name string, dst *string, words []string, checks ...check) *
 	}
 	if v.Type() != cty.String {
 		example := `"..."`
-		if text, err := convert.Convert(v, cty.String); err == nil && !text.IsNull() {
-			example = fmt.Sprintf("%q", text.AsString())
+		if word := neighbourValues[name][flat(plainText(v))]; slices.Contains(words, word) {
+			example = fmt.Sprintf("%q", word)
+		} else if len(words) > 0 {
+			example = strings.Join(quoted(words), " or ")
+		} else if text := plainText(v); text != "" {
+			example = fmt.Sprintf("%q", text)
 		}
 		b.d.wrongType(a, v, "a string", example)
 		return nil
@@ -217,7 +221,8 @@ func (b *body) regexp(name string, dst *string) *hcl.Attribute {
 		p := &problem{summary: fmt.Sprintf("%s is not a valid regular expression", name), detail: "The syntax is that of Go (RE2): https://pkg.go.dev/regexp/syntax."}
 		p.hint = strings.TrimPrefix(err.Error(), "error parsing regexp: ")
 		if strings.Contains(s, "(?=") || strings.Contains(s, "(?!") || strings.Contains(s, "(?<=") || strings.Contains(s, "(?<!") || backReference.MatchString(s) {
-			p.detail = "Look-around and back references do not exist in it, so that every match takes linear time. " + p.detail
+			p.hint = "there is no look-around and no back reference"
+			p.detail = "Without them every match takes linear time. " + p.detail
 		}
 		return p
 	})
@@ -266,10 +271,21 @@ func describe(v cty.Value) string {
 	}
 }
 
-func quoteAll(words []string) string {
-	quoted := make([]string, len(words))
+func quoteAll(words []string) string { return strings.Join(quoted(words), ", ") }
+
+func quoted(words []string) []string {
+	out := make([]string, len(words))
 	for i, w := range words {
-		quoted[i] = fmt.Sprintf("%q", w)
+		out[i] = fmt.Sprintf("%q", w)
 	}
-	return strings.Join(quoted, ", ")
+	return out
+}
+
+// plainText is a number or boolean as text, "" for other values.
+func plainText(v cty.Value) string {
+	text, err := convert.Convert(v, cty.String)
+	if err != nil || text.IsNull() {
+		return ""
+	}
+	return text.AsString()
 }

@@ -1,0 +1,3 @@
+{
+  "flows": [{"filePattern": "/tmp/app.log*", "kinesisStream": "s"}]
+}

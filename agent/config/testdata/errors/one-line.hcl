@@ -1,0 +1,6 @@
+flow "a" {
+  tail {
+    paths = ["/var/log/a.log"]
+  }
+  emit "kinesis" { stream = "web", aggregate = "kpl" }
+}

@@ -1,0 +1,2 @@
+flow "broken" {
+  tail {

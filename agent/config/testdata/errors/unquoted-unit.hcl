@@ -1,0 +1,4 @@
+agent {
+  shutdown_timeout = 20s
+  memory_limit = 1
+}

@@ -1,0 +1,9 @@
+flow "orders" {
+  tail {
+    paths = ["/srv/orders/log/*.log"]
+  }
+  emit "firehose" {
+    stream    = "orders-${local.stage}"
+    aggregate = "lines"
+  }
+}

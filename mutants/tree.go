@@ -25,8 +25,8 @@ type verdict struct {
 // testTimeout ends a test that a mutant makes hang; go test then fails, which counts as noticed.
 const testTimeout = "-timeout=120s"
 
-// failed finds the names of failed tests, without their subtests, in the output of go test.
-var failed = regexp.MustCompile(`(?m)^--- FAIL: (\w+)`)
+// failed finds the names of failed tests and subtests in the output of go test.
+var failed = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 
 // try applies a mutant, runs its tests, and takes it back.
 func (t tree) try(ctx context.Context, m mutant) verdict {
@@ -58,19 +58,23 @@ func (t tree) test(ctx context.Context, m mutant) (string, error) {
 	return t.run(ctx, "go", append([]string{"test", "-count=1", testTimeout}, m.test...)...)
 }
 
-// tests says which tests failed.
+// tests says which tests failed: the first few, and how many more.
 func tests(output string) string {
+	const few = 3
 	var names []string
 	for _, match := range failed.FindAllStringSubmatch(output, -1) {
-		if !slices.Contains(names, match[1]) {
-			names = append(names, match[1])
-		}
+		// A test is listed before its subtests, which say more.
+		names = slices.DeleteFunc(names, func(n string) bool { return strings.HasPrefix(match[1], n+"/") })
+		names = append(names, match[1])
 	}
 	if strings.Contains(output, "panic: test timed out") {
 		names = append(names, "timeout")
 	}
 	if len(names) == 0 {
 		return "go test"
+	}
+	if more := len(names) - few; more > 0 {
+		names = append(names[:few], fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(names, " ")
 }
@@ -79,9 +83,8 @@ func tests(output string) string {
 func (t tree) run(ctx context.Context, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = t.dir
-	// The copy is no repository, and must not be taken for a part of one that it happens to stand in. Without -trimpath the
-	// compiler's cache would know nothing of what stands in a new directory.
-	cmd.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(t.dir), "GOFLAGS=-buildvcs=false -trimpath")
+	// The copy is no repository, and must not be taken for a part of one that it happens to stand in.
+	cmd.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(t.dir), "GOFLAGS=-buildvcs=false")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

@@ -101,7 +101,7 @@ func (s *Server) Faults() []Fault {
 	now := s.opts.Now()
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
-	var out []Fault
+	out := []Fault{}
 	for _, r := range s.faults.rules {
 		if !r.over(now) {
 			out = append(out, r.Fault)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -42,6 +43,7 @@ func start(t *testing.T, opts Options) services {
 		t.Fatal(err)
 	}
 	client := s.Client()
+
 	t.Cleanup(func() {
 		client.CloseIdleConnections()
 		if err := s.Close(); err != nil {
@@ -49,12 +51,24 @@ func start(t *testing.T, opts Options) services {
 		}
 	})
 	cfg := aws.Config{
-		Region: "us-east-1", BaseEndpoint: &url, HTTPClient: client, RetryMaxAttempts: 1,
+		Region: "us-east-1", BaseEndpoint: &url, HTTPClient: plainBodies{client}, RetryMaxAttempts: 1,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "secret"}, nil
 		}),
 	}
 	return services{s, cfg, kinesis.NewFromConfig(cfg), firehose.NewFromConfig(cfg), cloudwatch.NewFromConfig(cfg)}
+}
+
+// plainBodies hides the WriteTo of request bodies. smithy-go 1.28.8 closes a request's body as soon as the answer begins;
+// net/http may then still probe it for more, and takes the io.EOF that the closed body's WriteTo returns for a failure: it
+// closes the connection under the answer ("use of closed network connection"). Seen in 1 of 300 calls on loopback.
+type plainBodies struct{ *http.Client }
+
+func (c plainBodies) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = struct{ io.ReadCloser }{r.Body}
+	}
+	return c.Client.Do(r)
 }
 
 // code is the service's error code.

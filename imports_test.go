@@ -153,6 +153,18 @@ func TestFakeEndpointIsLinkedByTheDemoAndTestsOnly(t *testing.T) {
 	}
 }
 
+// The fake endpoint and its reader are what the verdicts of the demo and the tests rest on, so they share no code with what they
+// judge: a mistake made once would otherwise agree with itself.
+func TestFakeEndpointSharesNothingWithTheProgram(t *testing.T) {
+	for _, p := range list(t, fake+"/...") {
+		for _, imp := range p.Imports {
+			if strings.HasPrefix(imp, module+"/") && !isFake(imp) {
+				t.Errorf("%s imports %s, which it is there to judge", p.ImportPath, imp)
+			}
+		}
+	}
+}
+
 func TestPackageNamesSaySomething(t *testing.T) {
 	for _, p := range list(t, "./...") {
 		for _, name := range []string{p.Name, path.Base(p.ImportPath)} {

@@ -6,16 +6,17 @@ import (
 	"github.com/kinetail/kinetail/tailer/checkpoint"
 )
 
-// handOut remembers that the range up to end is in somebody's hands, and returns what acknowledges it.
-func (f *Follower) handOut(g *generation, b *Batch, marker checkpoint.Print) *Ack {
+// handOut remembers that the range of b is in somebody's hands, of which p.end may be committed, and returns what acknowledges it.
+func (f *Follower) handOut(g *generation, b *Batch, p span) *Ack {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s := &g.shared
 	number := s.first + int64(len(s.pending))
-	s.pending = append(s.pending, span{end: b.End, marker: marker, inside: b.After != 0})
+	s.pending = append(s.pending, p)
 	s.read = b.End
 	size := b.End - b.Start
 	f.unacked += size
+	f.counters.Bytes += size
 	return NewAck(func() { f.acknowledge(g, number, size) })
 }
 
@@ -29,7 +30,7 @@ func (f *Follower) acknowledge(g *generation, number, size int64) {
 	s.pending[number-s.first].acked = true
 	n, moved := 0, false
 	for ; n < len(s.pending) && s.pending[n].acked; n++ {
-		if p := &s.pending[n]; !p.inside {
+		if p := &s.pending[n]; p.end > s.rec.Offset {
 			s.rec.Offset, s.rec.Marker = p.end, p.marker
 			moved = true
 		}

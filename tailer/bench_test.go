@@ -88,9 +88,11 @@ func BenchmarkIdleSweep(b *testing.B) {
 		f.step(context.Background(), now)
 	}
 	b.ReportAllocs()
+	began := cpu()
 	for b.Loop() {
 		now += time.Minute
 		f.sweep(context.Background(), now)
 	}
+	b.ReportMetric(float64((cpu()-began).Microseconds())/float64(b.N)/1e3, "CPU-ms/op")
 	b.ReportMetric(float64(f.open), "descriptors")
 }

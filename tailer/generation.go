@@ -68,9 +68,8 @@ type generation struct {
 
 // span is a range that was handed out and is not yet committed.
 type span struct {
-	end    int64
+	end    int64 // the last record end in it: what may be committed
 	marker checkpoint.Print
-	inside bool // end is inside a physical line: never committed
 	acked  bool
 }
 

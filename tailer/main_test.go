@@ -20,24 +20,34 @@ func (l lines) Window() int {
 }
 
 func (l lines) Frame(b *Batch, raw []byte, base int64, closing Closing) int {
-	at := 0
+	at, parts := 0, b.Before
+	record := func(n, skip int, flags Flags) {
+		if flags&Split != 0 || parts > 0 {
+			flags |= Split
+		}
+		b.Records = append(b.Records, Record{
+			Off: uint32(at), Len: uint32(n), Start: base + int64(at), End: base + int64(at+n+skip), Flags: flags, Part: parts,
+		})
+		at += n + skip
+	}
 	for at < len(raw) {
-		i := bytes.IndexByte(raw[at:], '\n')
-		if i < 0 {
-			break
+		rest := raw[at:]
+		i := bytes.IndexByte(rest, '\n')
+		switch {
+		case i >= 0 && i <= l.Window():
+			record(i, 1, 0)
+			parts = 0
+		case len(rest) >= l.Window():
+			record(l.Window(), 0, Split)
+			parts++
+		case closing == CloseAll:
+			record(len(rest), 0, Partial)
+			parts = 0
+		default:
+			b.After = parts
+			return at
 		}
-		b.Records = append(b.Records, Record{Off: uint32(at), Len: uint32(i), Start: base + int64(at), End: base + int64(at+i+1)})
-		at += i + 1
 	}
-	if at < len(raw) && (closing == CloseAll || at == 0 && len(raw) >= l.Window()) {
-		r := Record{Off: uint32(at), Len: uint32(len(raw) - at), Start: base + int64(at), End: base + int64(len(raw))}
-		if closing == CloseAll {
-			r.Flags = Partial
-		} else {
-			r.Flags, r.Part, b.After = Split, b.Before, b.Before+1
-		}
-		b.Records = append(b.Records, r)
-		at = len(raw)
-	}
+	b.After = parts
 	return at
 }

@@ -260,9 +260,7 @@ func (f *Follower) forget(sv *survey, now clock) {
 		if len(c.gens) == 0 {
 			delete(f.chains, c.path)
 		}
-		if f.bodies[g.key] == g {
-			delete(f.bodies, g.key)
-		}
+		f.unbody(g)
 		if f.opts.Store != nil {
 			f.opts.Store.Delete(f.opts.Flow, g.source.Generation)
 		}

@@ -43,9 +43,7 @@ func (f *Follower) recover(g *generation, sv *survey, now clock) {
 // giveUp ends a generation whose body is not to be had. What was not read of it is a gap.
 func (f *Follower) giveUp(g *generation, why string) {
 	g.park(f)
-	if f.bodies[g.key] == g {
-		delete(f.bodies, g.key)
-	}
+	f.unbody(g)
 	if gap := g.size - g.read; gap > 0 {
 		f.count(func(c *Counters) { c.FileGaps++; c.GapBytes += gap })
 		f.log.Error("bytes are lost: they were destroyed before they could be read", "path", g.chain.path, "generation", g.source.Generation,

@@ -171,6 +171,9 @@ func (w *world) poll() error {
 	w.f.own.Unlock()
 	for quiet := 0; quiet < 8; {
 		b, err := w.step()
+		if err == io.EOF {
+			return nil
+		}
 		if err != nil {
 			return err
 		}

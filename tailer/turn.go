@@ -179,12 +179,26 @@ func (f *Follower) frame(g *generation, block readBlock, raw []byte, closing Clo
 		f.count(func(c *Counters) { c.LateBytes += int64(consumed) })
 	}
 	f.growHead(g, raw)
+	// Inside an oversized line the last position that can be committed is where that line begins.
+	at, open := g.tail, g.read
+	if b.After != 0 {
+		open = 0
+		for i := len(b.Records) - 1; i >= 0; i-- {
+			if b.Records[i].Part == 0 {
+				open = b.Records[i].Start
+				break
+			}
+		}
+	} else {
+		open += int64(consumed)
+	}
+	at.push(raw[:max(0, open-g.read)])
 	g.tail.push(raw[:consumed])
 	g.read += int64(consumed)
 	g.holes = false
 	g.part, g.need, g.scanned = b.After, 0, 0
 	b.End = g.read
-	b.Ack = f.handOut(g, b, g.tail.print())
+	b.Ack = f.handOut(g, b, span{end: open, marker: at.print()})
 	b.release = func(b *Batch) {
 		b.release = nil
 		b.Source, b.Ack, b.Data = nil, nil, nil

@@ -24,7 +24,7 @@ FUZZTIME   ?= 20s
 BENCHCOUNT ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race check vet integration fmt fmt-check lint bench mutants fuzz tools clean
+.PHONY: help build demo test race check vet scenarios integration fmt fmt-check lint bench mutants fuzz tools clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,15 @@ check: fmt-check vet lint race integration mutants ## everything CI runs
 vet: ## go vet, also over the integration tests
 	$(GO) vet ./...
 	$(GO) vet -tags integration ./agent/integration/
+
+# Each script under tailer/testdata/scenarios says in its first line what happens to the file.
+scenarios: ## what can happen to a log file: each case, and whether it passes
+	@$(GO) test -count=1 -run '^TestScenarios$$' -v ./tailer/ | awk ' \
+		/^ +--- (PASS|FAIL|SKIP): TestScenarios\// { \
+			sub(":", "", $$2); split($$3, name, "/"); \
+			getline what < ("tailer/testdata/scenarios/" name[2] ".txt"); sub("^# *", "", what); \
+			printf "%s  %-28s %s\n", $$2, name[2], what; if ($$2 == "FAIL") bad++; n++ } \
+		END { printf "%d cases, %d failed\n", n, bad; exit bad > 0 || n == 0 }'
 
 integration: build ## the real binary against nginx, logrotate and kinesis-local; installs what is missing
 	agent/integration/install

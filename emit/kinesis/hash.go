@@ -1,0 +1,77 @@
+package kinesis
+
+import (
+	"crypto/md5" // #nosec G501 -- the service's choice, for spreading keys only
+	"encoding/binary"
+	"math/bits"
+	"math/rand/v2"
+	"strconv"
+
+	"github.com/kinetail/kinetail/emit/lane"
+)
+
+// hashKey is where the service puts a partition key: its MD5, as a big-endian number.
+func hashKey(key []byte) lane.Hash {
+	sum := md5.Sum(key) // #nosec G401
+	return lane.Hash{Hi: binary.BigEndian.Uint64(sum[:8]), Lo: binary.BigEndian.Uint64(sum[8:])}
+}
+
+// decimal is how the API writes a hash key.
+func decimal(h lane.Hash) string {
+	const e19 = 1e19 // the largest power of ten in 64 bits
+	if h.Hi == 0 {
+		return strconv.FormatUint(h.Lo, 10)
+	}
+	var digits [39]byte
+	hi, lo := h.Hi, h.Lo
+	end := len(digits)
+	for hi > 0 {
+		var high, rest uint64
+		high, hi = hi/e19, hi%e19
+		lo, rest = bits.Div64(hi, lo, e19)
+		hi = high
+		s := strconv.FormatUint(rest, 10)
+		copy(digits[end-len(s):], s)
+		for i := end - 19; i < end-len(s); i++ {
+			digits[i] = '0'
+		}
+		end -= 19
+	}
+	s := strconv.FormatUint(lo, 10)
+	copy(digits[end-len(s):], s)
+	return string(digits[end-len(s):])
+}
+
+// randomKey is short, for it is sent with each record.
+func randomKey() []byte { return strconv.AppendUint(nil, rand.Uint64()>>24, 36) }
+
+// hashLanes is the map that needs no permission to list shards: the key space in 64 even parts.
+type hashLanes struct {
+	keys [hashLaneCount][]([]byte)
+}
+
+const (
+	hashLaneBits  = 6
+	hashLaneCount = 1 << hashLaneBits
+	keysPerLane   = 16
+)
+
+func newHashLanes() *hashLanes {
+	h := &hashLanes{}
+	for missing := hashLaneCount; missing > 0; {
+		key := randomKey()
+		i := h.Lane(hashKey(key))
+		if len(h.keys[i]) == keysPerLane {
+			continue
+		}
+		if h.keys[i] = append(h.keys[i], key); len(h.keys[i]) == keysPerLane {
+			missing--
+		}
+	}
+	return h
+}
+
+func (h *hashLanes) Lanes() int                { return hashLaneCount }
+func (h *hashLanes) Hash(key []byte) lane.Hash { return hashKey(key) }
+func (h *hashLanes) Lane(k lane.Hash) int      { return int(k.Hi >> (64 - hashLaneBits)) }
+func (h *hashLanes) Key(i int) []byte          { return h.keys[i][rand.IntN(keysPerLane)] }

@@ -1,0 +1,88 @@
+package kinesis
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/kinetail/kinetail/emit/lane"
+	"github.com/kinetail/kinetail/emit/retry"
+)
+
+// sender calls PutRecords.
+type sender struct {
+	client      Client
+	stream, arn *string
+	inputs      sync.Pool // of *input
+}
+
+// input is what one call needs, used again for others.
+type input struct {
+	entries []types.PutRecordsRequestEntry
+	keys    []byte
+	names   []string // the entries point into it
+}
+
+func newSender(o *Options) *sender {
+	s := &sender{client: o.Client, inputs: sync.Pool{New: func() any { return new(input) }}}
+	if o.StreamARN != "" {
+		s.arn = aws.String(o.StreamARN)
+	} else {
+		s.stream = aws.String(o.Stream)
+	}
+	return s
+}
+
+// Send implements lane.Sender.
+func (s *sender) Send(ctx context.Context, units []lane.Unit, verdicts []retry.Fault) error {
+	in := s.inputs.Get().(*input)
+	defer s.recycle(in)
+	out, err := s.client.PutRecords(ctx, &kinesis.PutRecordsInput{
+		Records: in.fill(units), StreamName: s.stream, StreamARN: s.arn,
+	})
+	if err != nil {
+		return fmt.Errorf("send %d records: %w", len(units), err)
+	}
+	if len(out.Records) != len(units) {
+		return fmt.Errorf("%w: results for %d records, %d were sent", retry.ErrAnswer, len(out.Records), len(units))
+	}
+	for i := range out.Records {
+		r := &out.Records[i]
+		verdicts[i] = retry.Record(aws.ToString(r.ErrorCode), aws.ToString(r.ErrorMessage))
+	}
+	return nil
+}
+
+// fill makes the entries. The keys of all are one string, for the API wants strings.
+func (in *input) fill(units []lane.Unit) []types.PutRecordsRequestEntry {
+	for i := range units {
+		in.keys = append(in.keys, units[i].Key...)
+	}
+	all := string(in.keys)
+	if cap(in.names) < len(units) {
+		in.names = make([]string, 0, maxRecords)
+	}
+	for i := range units {
+		u := &units[i]
+		n := len(u.Key)
+		in.names = append(in.names, all[:n])
+		all = all[n:]
+		entry := types.PutRecordsRequestEntry{Data: u.Data, PartitionKey: &in.names[i]}
+		if u.Explicit {
+			entry.ExplicitHashKey = aws.String(decimal(u.HashKey))
+		}
+		in.entries = append(in.entries, entry)
+	}
+	return in.entries
+}
+
+func (s *sender) recycle(in *input) {
+	clear(in.entries)
+	clear(in.names)
+	in.entries, in.names, in.keys = in.entries[:0], in.names[:0], in.keys[:0]
+	s.inputs.Put(in)
+}

@@ -1,0 +1,224 @@
+package lane
+
+import (
+	"context"
+	"time"
+
+	"github.com/kinetail/kinetail/emit"
+	"github.com/kinetail/kinetail/emit/retry"
+)
+
+// maxBisect is how many requests the search for bad records in one request may take; what is left is tried again later. One bad
+// record in 500 takes 18.
+const maxBisect = 64
+
+// carry brings a request to the service, with as many calls as it takes to find what the service refuses, and settles it.
+func (e *Engine) carry(r *request) {
+	for i := range r.units {
+		e.build(r, &r.units[i])
+	}
+	if !e.probed(r) {
+		e.try(r, r.units)
+	}
+	e.judge(r)
+	e.settle(r)
+	e.signal()
+}
+
+// build makes what is sent of a unit.
+func (e *Engine) build(r *request, u *Unit) {
+	u.Explicit = false
+	if u.Key == nil || u.First.key > 0 {
+		u.Key = u.First.Key()
+	}
+	if u.N == 1 {
+		u.Data = u.First.Data()
+		return
+	}
+	r.arena = e.o.Aggregator.Build(r.arena, u)
+}
+
+// try sends units and adds them to r.done with their verdicts, in their order. It reports whether all of them were accepted.
+func (e *Engine) try(r *request, units []Unit) bool {
+	if r.fault.Class != retry.None {
+		// A part of the request has failed in a way that concerns all of it: the rest is not sent.
+		return r.decide(units, retry.Fault{Class: r.fault.Class, Code: r.fault.Code})
+	}
+	first := len(r.verdicts)
+	r.verdicts = append(r.verdicts, make([]retry.Fault, len(units))...)
+	verdicts := r.verdicts[first:]
+	fault := e.send(r, units, verdicts)
+	r.verdicts = r.verdicts[:first]
+	switch {
+	case fault.Class == retry.None:
+		all := true
+		for i := range units {
+			v := verdicts[i]
+			if v.Class == retry.Data {
+				r.suspect = true
+			}
+			if v.Class == retry.Data && units[i].N > 1 {
+				all = e.divide(r, &units[i]) && all
+				continue
+			}
+			r.accepted = r.accepted || v.Class == retry.None
+			all = r.decide(units[i:i+1], v) && all
+		}
+		return all
+	case fault.Class != retry.Data:
+		r.fault = fault
+		return r.decide(units, fault)
+	}
+	r.suspect = true
+	switch {
+	case r.sends >= maxBisect:
+		return r.decide(units, retry.Fault{Class: retry.Transient, Code: fault.Code, Message: fault.Message})
+	case len(units) > 1:
+		half := len(units) / 2
+		left := e.try(r, units[:half])
+		return e.try(r, units[half:]) && left
+	case units[0].N > 1:
+		return e.divide(r, &units[0])
+	}
+	return r.decide(units, fault)
+}
+
+// divide sends an aggregate that was refused as two. Under Ordered the second waits until the first is accepted, for both may hold the
+// same key.
+func (e *Engine) divide(r *request, u *Unit) bool {
+	left, right := Unit{Lane: u.Lane}, Unit{Lane: u.Lane}
+	if u.First.key == 0 {
+		left.Key, right.Key = u.Key, u.Key
+	}
+	n := 0
+	for rec := u.First; rec != nil; {
+		next := rec.next
+		rec.next = nil
+		part := &left
+		if n >= u.N/2 {
+			part = &right
+		}
+		part.add(rec, 0)
+		n++
+		rec = next
+	}
+	e.build(r, &left)
+	if !e.try(r, []Unit{left}) && e.o.Ordered {
+		return r.decide([]Unit{right}, retry.Fault{Class: retry.Transient, Code: "not sent"})
+	}
+	e.build(r, &right)
+	return e.try(r, []Unit{right})
+}
+
+// decide adds units to r.done with one verdict for all, and reports whether that is acceptance.
+func (r *request) decide(units []Unit, v retry.Fault) bool {
+	for i := range units {
+		units[i].verdict = v
+		r.done = append(r.done, units[i])
+	}
+	return v.Class == retry.None
+}
+
+// send makes one call.
+func (e *Engine) send(r *request, units []Unit, verdicts []retry.Fault) retry.Fault {
+	ctx, cancel := context.WithTimeout(e.ctx, e.o.Timeout)
+	defer cancel()
+	n := 0
+	for i := range units {
+		n += units[i].N
+	}
+	r.sends++
+	e.counters.Requests.Add(1)
+	e.counters.RecordSendAttempts.Add(int64(n))
+	fault := retry.Classify(e.o.Sender.Send(ctx, units, verdicts))
+	if fault.Class != retry.None {
+		e.counters.ServiceErrors.Add(1)
+		e.counters.RecordSendErrors.Add(int64(n))
+		if fault.Unknown {
+			e.counters.UnknownOutcomes.Add(int64(n))
+		}
+		return fault
+	}
+	failed, unknown := 0, 0
+	for i := range units {
+		if verdicts[i].Class != retry.None {
+			failed += units[i].N
+			if verdicts[i].Unknown {
+				unknown += units[i].N
+			}
+		}
+	}
+	e.counters.RecordSendErrors.Add(int64(failed))
+	e.counters.UnknownOutcomes.Add(int64(unknown))
+	return fault
+}
+
+// probed asks the service whether it takes anything, where the only record at hand is one that it has refused alone. It reports
+// whether the record must not be sent yet.
+func (e *Engine) probed(r *request) bool {
+	p, ok := e.o.Sender.(Prober)
+	if !ok || !r.probe || r.units[0].First.flags&refused == 0 {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(e.ctx, e.o.Timeout)
+	defer cancel()
+	if err := p.Probe(ctx); err != nil {
+		return false // whatever it is, sending the record tells more
+	}
+	r.accepted = true
+	return false
+}
+
+// judge makes dead letters of what the service refused alone, if it took something else (invariant 13 of DESIGN.md). What must not be
+// one yet opens the circuit.
+func (e *Engine) judge(r *request) {
+	if !r.suspect {
+		return
+	}
+	e.mu.Lock()
+	proof := r.accepted || !e.refusedSince.IsZero() && e.accepted.After(e.refusedSince)
+	e.mu.Unlock()
+	var letters []emit.DeadLetter
+	var systemic retry.Fault
+	for i := range r.done {
+		u := &r.done[i]
+		if u.verdict.Class != retry.Data {
+			continue
+		}
+		why := ""
+		switch {
+		case u.verdict.TooLarge:
+			why = "something on the way to the service refuses a request that the service's own limits allow: raise its body limit"
+		case !proof:
+			u.First.flags |= refused
+			why = "the service refuses a record and has taken no other since, so the record is kept"
+		case !e.mayRefuse(time.Now()):
+			why = "the service refuses more records in a minute than max_rate allows"
+		default:
+			rec := u.First
+			letters = append(letters, emit.DeadLetter{
+				Reason: "refused", Detail: u.verdict.String(), Source: rec.origin.source,
+				Start: rec.start, End: rec.end, Part: rec.part, Key: rec.Key(), Data: rec.Data(),
+			})
+			u.buried = true
+			continue
+		}
+		u.verdict.Class = retry.Configuration
+		u.verdict.Message = why + " (" + u.verdict.Message + ")"
+		systemic = u.verdict
+	}
+	if r.fault.Class == retry.None {
+		r.fault = systemic
+	}
+	err := e.bury(e.ctx, letters)
+	for i := range r.done {
+		switch u := &r.done[i]; {
+		case !u.buried:
+		case err != nil: // the engine ends
+			u.buried = false
+			u.verdict = retry.Fault{Class: retry.Transient, Code: "not kept", Message: err.Error()}
+		default:
+			u.verdict = retry.Fault{}
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package lane
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/kinetail/kinetail/emit"
+	"github.com/kinetail/kinetail/emit/retry"
+	"github.com/kinetail/kinetail/tailer/memory"
+)
+
+// ErrClosed is returned by Put and Flush after Close.
+var ErrClosed = errors.New("the destination is closed")
+
+// Sender carries requests to a service. Called by up to MaxRequests goroutines at a time.
+type Sender interface {
+	// Send sends the units in one request and sets verdicts[i] for units[i]; the zero Fault means accepted. An error is about the request
+	// as a whole: the verdicts are not looked at. It keeps nothing of the units when it returns, whatever it returns, and
+	// returns soon after ctx ends.
+	Send(ctx context.Context, units []Unit, verdicts []retry.Fault) error
+}
+
+// Prober is a Sender that can ask whether a request would be accepted without sending a record.
+type Prober interface {
+	// Probe returns nil if a record sent now would have been accepted.
+	Probe(ctx context.Context) error
+}
+
+// Hash is where a partition key falls, 128 bits.
+type Hash struct{ Hi, Lo uint64 }
+
+// Less orders hashes.
+func (h Hash) Less(o Hash) bool { return h.Hi < o.Hi || h.Hi == o.Hi && h.Lo < o.Lo }
+
+// Map says which lane a record takes. It never changes; Engine.Remap puts another in its place.
+type Map interface {
+	// Lanes is how many there are, at least one.
+	Lanes() int
+	// Hash is where a key falls.
+	Hash(key []byte) Hash
+	// Lane is the lane of a hash.
+	Lane(h Hash) int
+	// Key is a random key, of those that fall into the lane, for a record that has none. The bytes are not changed afterwards.
+	Key(lane int) []byte
+}
+
+// Aggregator makes one unit of several records.
+type Aggregator interface {
+	// Size is how many bytes a unit has that holds n records in size bytes already, when r joins them.
+	Size(size, n int, r *Record) int
+	// Build sets Data, and Key and HashKey where they differ from the first record's, of a unit of two or more records.
+	// What it needs room for it appends to arena, which it returns.
+	Build(arena []byte, u *Unit) []byte
+}
+
+// Limits are those of the service.
+type Limits struct {
+	Records      int // units in a request
+	RequestBytes int // data and keys of a request
+	RecordBytes  int // data and key of a unit
+	KeyChars     int // characters of a key
+}
+
+// Options configure an Engine. Sender, Limits, Memory and DeadLetters are needed.
+type Options struct {
+	Kind, Name, Metric string // as in emit.Status
+	Sender             Sender
+	Limits             Limits
+	Map                Map        // nil: keys are ignored
+	Aggregator         Aggregator // nil: each record is a unit
+	// AggregateSize is how large units become, in bytes. Under Ordered with a backlog they become as large as a record may.
+	AggregateSize int
+	// OneKey says that a unit may hold records of one key only: what a Map of guessed lanes needs.
+	OneKey bool
+	// Ordered is order = "key".
+	Ordered bool
+	// MaxWait is how long a record may wait to be packed with others; 0 means 1 s.
+	MaxWait time.Duration
+	// MaxRequests in flight; 0 means 8.
+	MaxRequests int
+	// Timeout of one request; 0 means 30 s.
+	Timeout time.Duration
+	// Rate is the nominal rate of a lane; zero means no limit until the service throttles.
+	Rate Rate
+	// MaxRefused is how many records the service may refuse in a minute until the circuit opens; 0 means 100.
+	MaxRefused int
+	// Memory is the flow's share. What the engine copies is acquired from it.
+	Memory      *memory.Share
+	DeadLetters *emit.DeadLetters
+	// Invalidate throws cached credentials away. It may be nil.
+	Invalidate func()
+	Log        *slog.Logger // nil means slog.Default
+}
+
+func (o *Options) setDefaults() {
+	if o.Name == "" {
+		o.Name = o.Kind
+	}
+	if o.MaxWait == 0 {
+		o.MaxWait = time.Second
+	}
+	if o.MaxRequests == 0 {
+		o.MaxRequests = 8
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 30 * time.Second
+	}
+	if o.MaxRefused == 0 {
+		o.MaxRefused = 100
+	}
+	if o.Map == nil {
+		o.Map = single{}
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	o.Log = o.Log.With("destination", o.Name)
+}
+
+// single is the map of a service that knows no keys.
+type single struct{}
+
+func (single) Lanes() int       { return 1 }
+func (single) Hash([]byte) Hash { return Hash{} }
+func (single) Lane(Hash) int    { return 0 }
+func (single) Key(int) []byte   { return nil }

@@ -1,0 +1,77 @@
+package lane
+
+import (
+	"sync"
+	"time"
+
+	"github.com/kinetail/kinetail/emit/retry"
+)
+
+// Unit is one record as the service counts it: one of ours, or several aggregated.
+type Unit struct {
+	// Data and Key are what is sent.
+	Data, Key []byte
+	// HashKey takes the place of the key's hash, if Explicit.
+	HashKey  Hash
+	Explicit bool
+	// Lane that the unit is bound for.
+	Lane int
+	// First is the first of the N records in it; Record.Next leads to the others.
+	First *Record
+	N     int
+
+	last    *Record
+	size    int // of Data and Key, before Build
+	verdict retry.Fault
+	buried  bool // in the dead letters: acknowledged, not accepted
+}
+
+func (u *Unit) add(r *Record, size int) {
+	if u.First == nil {
+		u.First = r
+	} else {
+		u.last.next = r
+	}
+	u.last = r
+	u.N++
+	u.size = size
+}
+
+// request is what is sent at once.
+type request struct {
+	units    []Unit // as packed
+	done     []Unit // with their verdicts; more than units where aggregates had to be divided
+	verdicts []retry.Fault
+	arena    []byte
+	busy     []int        // lanes whose keyed records are in it
+	seen     map[Hash]int // of the lane being packed: key -> unit
+	size     int          // bytes of data and keys
+	records  int
+	most     int // units
+	probe    bool
+	fault    retry.Fault // of the request, or of the part of it that failed as a whole
+	accepted bool        // something was
+	suspect  bool        // the service refused something of it as data
+	sends    int
+	started  time.Time
+}
+
+var requests = sync.Pool{New: func() any { return &request{seen: map[Hash]int{}} }}
+
+func newRequest() *request { return requests.Get().(*request) }
+
+// free gives the request back for another.
+func (r *request) free() {
+	clear(r.units)
+	clear(r.done)
+	clear(r.verdicts)
+	clear(r.seen)
+	arena := r.arena[:0]
+	if cap(arena) > 1<<20 {
+		arena = nil
+	}
+	*r = request{
+		units: r.units[:0], done: r.done[:0], verdicts: r.verdicts[:0], arena: arena, busy: r.busy[:0], seen: r.seen,
+	}
+	requests.Put(r)
+}

@@ -22,7 +22,7 @@ func (c *compiler) template(e *hclsyntax.TemplateExpr) node {
 		parts[i] = n.eval
 	}
 	none := c.none()
-	return node{static: record.String, eval: func(env *Env) record.Value {
+	return node{static: record.String, template: true, eval: func(env *Env) record.Value {
 		var few [8]record.Value
 		values := few[:0]
 		size := 0

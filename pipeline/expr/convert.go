@@ -27,7 +27,7 @@ func (env *Env) verdict(v record.Value) Verdict {
 		}
 	}
 	env.failure = "true or false is needed"
-	return failed
+	return mistyped
 }
 
 // number is v as an Int or Float. Null stays null; what is no number becomes an Error.

@@ -25,6 +25,10 @@ type Env struct {
 	arena []byte
 	// failure is the reason of an Error value on its way up.
 	failure string
+	// deviates is set where an evaluation differs from HCL's on purpose: division by zero (JSON has no infinity), comparing lists and
+	// objects (HCL tells lists from tuples that look alike), null in logic (HCL takes it for false in && and refuses it in ||;
+	// here a filter drops nothing by an accident of types). The comparison with HCL leaves those out.
+	deviates bool
 	// patterns are the regular expressions that were not known at load.
 	patterns map[string]*pattern
 }
@@ -73,6 +77,12 @@ func (env *Env) field(name string, slot uint8) *record.Value {
 func (env *Env) fail(reason string) record.Value {
 	env.failure = reason
 	return record.Failed
+}
+
+// differ is fail for what HCL does otherwise.
+func (env *Env) differ(reason string) record.Value {
+	env.deviates = true
+	return env.fail(reason)
 }
 
 // made is the string that was appended to the arena since it was start bytes long.

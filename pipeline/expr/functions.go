@@ -55,7 +55,7 @@ func init() {
 		"lookup":       {stdlib.LookupFunc, buildLookup},
 		"lower":        {stdlib.LowerFunc, text1(lower)},
 		"max":          {stdlib.MaxFunc, buildExtreme(1)},
-		"md5":          {digestFunc(md5Sum), text1(digest(md5Sum))},
+		"md5":          {digestFunc(md5Hex), text1(digest(md5Hex))},
 		"merge":        {stdlib.MergeFunc, nil},
 		"min":          {stdlib.MinFunc, buildExtreme(-1)},
 		"parseint":     {stdlib.ParseIntFunc, nil},
@@ -65,8 +65,8 @@ func init() {
 		"regexall":     {stdlib.RegexAllFunc, buildRegexAll},
 		"replace":      {replaceFunc, buildReplace},
 		"reverse":      {stdlib.ReverseListFunc, nil},
-		"sha1":         {digestFunc(sha1Sum), text1(digest(sha1Sum))},
-		"sha256":       {digestFunc(sha256Sum), text1(digest(sha256Sum))},
+		"sha1":         {digestFunc(sha1Hex), text1(digest(sha1Hex))},
+		"sha256":       {digestFunc(sha256Hex), text1(digest(sha256Hex))},
 		"signum":       {stdlib.SignumFunc, nil},
 		"slice":        {stdlib.SliceFunc, nil},
 		"sort":         {stdlib.SortFunc, nil},
@@ -215,7 +215,14 @@ func (c *compiler) try(args []hclsyntax.Expression) node {
 
 // can says whether its argument has no error, by HCL's rules: can(record.a) is false where the record has no field "a".
 func (c *compiler) can(arg hclsyntax.Expression) node {
-	eval := c.strictly([]hclsyntax.Expression{arg})[0]
+	was := c.strict
+	c.strict = true
+	n := c.compile(arg)
+	c.strict = was
+	if n.succeeds != nil {
+		return condition(n.succeeds)
+	}
+	eval := n.eval
 	return condition(func(env *Env) Verdict {
 		if eval(env).Kind() == record.Error {
 			return False

@@ -125,8 +125,16 @@ func (p *pattern) result(s string, at []int) record.Value {
 
 // buildRegex compiles regex(pattern, string). No match is null; inside try and can it is an error, as in HCL.
 func buildRegex(c *compiler, _ *hclsyntax.FunctionCallExpr, args []node) node {
-	compiled, subject, none, strict := c.pattern(args[0]), args[1].eval, c.none(), c.strict
-	return node{eval: func(env *Env) record.Value {
+	compiled, subject, none := c.pattern(args[0]), args[1].eval, c.none()
+	succeeds := func(env *Env) Verdict {
+		if p, _ := compiled(env); p != nil {
+			if s, ok := env.text(subject(env)); ok && p.MatchString(s) {
+				return True
+			}
+		}
+		return False
+	}
+	return node{succeeds: succeeds, eval: func(env *Env) record.Value {
 		p, v := compiled(env)
 		if p == nil {
 			return v
@@ -135,10 +143,6 @@ func buildRegex(c *compiler, _ *hclsyntax.FunctionCallExpr, args []node) node {
 		s, ok := env.text(v)
 		if !ok {
 			return env.unfit(v, none)
-		}
-		if p.NumSubexp() == 0 && strict && !p.MatchString(s) {
-			env.failure = "no match"
-			return none
 		}
 		at := p.FindStringSubmatchIndex(s)
 		if at == nil {

@@ -189,13 +189,13 @@ func trimSuffix(_ *Env, s, p string) record.Value { return record.Of(strings.Tri
 
 func base64Encode(env *Env, s string) record.Value {
 	start := len(env.arena)
-	env.arena = base64.StdEncoding.AppendEncode(env.arena, []byte(s))
+	env.arena = base64.StdEncoding.AppendEncode(env.arena, record.Bytes(s))
 	return record.Of(env.made(start))
 }
 
 func base64Decode(env *Env, s string) record.Value {
 	start := len(env.arena)
-	out, err := base64.StdEncoding.AppendDecode(env.arena, []byte(s))
+	out, err := base64.StdEncoding.AppendDecode(env.arena, record.Bytes(s))
 	if err != nil {
 		return env.fail("base64decode: the string is no valid base64")
 	}
@@ -205,15 +205,26 @@ func base64Decode(env *Env, s string) record.Value {
 	return record.Of(env.made(start))
 }
 
-func md5Sum(s []byte) []byte    { d := md5.Sum(s); return d[:] }  //nolint:gosec // as above
-func sha1Sum(s []byte) []byte   { d := sha1.Sum(s); return d[:] } //nolint:gosec // as above
-func sha256Sum(s []byte) []byte { d := sha256.Sum256(s); return d[:] }
+func md5Hex(dst, s []byte) []byte {
+	d := md5.Sum(s) //nolint:gosec // as above
+	return hex.AppendEncode(dst, d[:])
+}
 
-// digest makes the hexadecimal form of a checksum.
-func digest(sum func([]byte) []byte) func(*Env, string) record.Value {
+func sha1Hex(dst, s []byte) []byte {
+	d := sha1.Sum(s) //nolint:gosec // as above
+	return hex.AppendEncode(dst, d[:])
+}
+
+func sha256Hex(dst, s []byte) []byte {
+	d := sha256.Sum256(s)
+	return hex.AppendEncode(dst, d[:])
+}
+
+// digest appends the hexadecimal form of a checksum to the arena.
+func digest(appendHex func(dst, s []byte) []byte) func(*Env, string) record.Value {
 	return func(env *Env, s string) record.Value {
 		start := len(env.arena)
-		env.arena = hex.AppendEncode(env.arena, sum([]byte(s)))
+		env.arena = appendHex(env.arena, record.Bytes(s))
 		return record.Of(env.made(start))
 	}
 }

@@ -262,7 +262,7 @@ func buildContains(c *compiler, _ *hclsyntax.FunctionCallExpr, args []node) node
 			env.failure = "contains: a list is needed"
 			return failed
 		case w.Kind() == record.List || w.Kind() == record.Object:
-			env.failure = "contains: lists and objects can't be compared"
+			env.differ("contains: lists and objects can't be compared")
 			return failed
 		}
 		found := False

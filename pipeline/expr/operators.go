@@ -46,7 +46,7 @@ func (c *compiler) unary(e *hclsyntax.UnaryOpExpr) node {
 	if e.Op == hclsyntax.OpLogicalNot {
 		c.wantCondition(v)
 		decide := v.decider()
-		results := [4]Verdict{False: True, True: False, Undecided: c.undecided(), failed: failed}
+		results := [...]Verdict{False: True, True: False, Undecided: c.undecided(), failed: failed, mistyped: failed}
 		return condition(func(env *Env) Verdict { return results[decide(env)] })
 	}
 	zero := constant(record.OfInt(0), v.rng)
@@ -66,7 +66,7 @@ func (c *compiler) undecided() Verdict {
 func (c *compiler) wantCondition(n node) {
 	bad := n.static == record.Int || n.static == record.List || n.static == record.Object
 	if n.isConst && n.static == record.String {
-		bad = (&Env{}).verdict(n.constant) == failed
+		bad = (&Env{}).verdict(n.constant) == mistyped
 	}
 	if bad {
 		c.errorf(n.rng, "Not a condition", "True or false is needed here, and this is a %s.", n.static)
@@ -88,19 +88,23 @@ func (c *compiler) wantNumber(n node) {
 func (c *compiler) logic(a, b node, decisive Verdict) node {
 	c.wantCondition(a)
 	c.wantCondition(b)
-	left, right, undecided := a.decider(), b.decider(), c.undecided()
+	left, right, undecided, strict := a.decider(), b.decider(), c.undecided(), c.strict
 	return condition(func(env *Env) Verdict {
 		l := left(env)
-		if l == decisive {
+		if l == decisive && !strict {
 			return l
 		}
 		r := right(env)
 		switch {
-		case r == decisive:
-			return r
-		case l == failed || r == failed:
+		case strict && (l == mistyped || r == mistyped):
+			return failed
+		case l == decisive || r == decisive:
+			return decisive
+		case l >= failed || r >= failed:
+			env.deviates = env.deviates || l == Undecided || r == Undecided
 			return failed
 		case l == Undecided || r == Undecided:
+			env.differ("null is neither true nor false")
 			return undecided
 		}
 		return r
@@ -136,7 +140,7 @@ func equality(a, b node, same Verdict) node {
 		case env.equal(l, r):
 			return same
 		case l.Kind() == r.Kind() && (l.Kind() == record.List || l.Kind() == record.Object):
-			env.failure = "lists and objects can't be compared; compare their parts, or what jsonencode makes of them"
+			env.differ("lists and objects can't be compared; compare their parts, or what jsonencode makes of them")
 			return failed
 		}
 		return different
@@ -269,7 +273,7 @@ func (c *compiler) arithmetic(a, b node, op func(*Env, record.Value, record.Valu
 func (env *Env) float(f float64) record.Value {
 	v := record.OfFloat(f)
 	if v.Kind() == record.Error {
-		return env.fail("a number is too large")
+		return env.differ("a number is too large")
 	}
 	return v
 }
@@ -309,7 +313,7 @@ func multiply(env *Env, l, r record.Value) record.Value {
 
 func divide(env *Env, l, r record.Value) record.Value {
 	if r.Float() == 0 {
-		return env.fail("division by zero")
+		return env.differ("division by zero")
 	}
 	if l.Kind() == record.Int && r.Kind() == record.Int {
 		if a, b := l.Int(), r.Int(); b != -1 && a%b == 0 {
@@ -321,7 +325,7 @@ func divide(env *Env, l, r record.Value) record.Value {
 
 func modulo(env *Env, l, r record.Value) record.Value {
 	if r.Float() == 0 {
-		return env.fail("division by zero")
+		return env.differ("division by zero")
 	}
 	if l.Kind() == record.Int && r.Kind() == record.Int {
 		if b := r.Int(); b != -1 {
@@ -342,11 +346,11 @@ func (c *compiler) conditional(e *hclsyntax.ConditionalExpr) node {
 	decide, yes, no, none := cond.decider(), a.eval, b.eval, c.none()
 	sameType := a.static != record.Null && a.static == b.static && a.static != record.List && a.static != record.Object
 	return node{eval: func(env *Env) record.Value {
-		chosen, other := yes, no
+		chosen, other, unchosen := yes, no, &b
 		switch decide(env) {
 		case True:
 		case False:
-			chosen, other = no, yes
+			chosen, other, unchosen = no, yes, &a
 		case Undecided:
 			env.failure = "a condition is null"
 			return none
@@ -357,7 +361,11 @@ func (c *compiler) conditional(e *hclsyntax.ConditionalExpr) node {
 		if sameType || v.Kind() == record.Null || v.Kind() == record.Error {
 			return v
 		}
-		return env.unify(v, other(env))
+		o := other(env)
+		if o.Kind() == record.Null && unchosen.static == record.String || o.Kind() == record.Error && unchosen.template {
+			o = record.Of("") // it has a type though it has no value
+		}
+		return env.unify(v, o)
 	}, static: staticOf(a.static, b.static)}
 }
 

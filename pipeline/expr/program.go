@@ -9,12 +9,15 @@ import (
 // Verdict is the result of a condition.
 type Verdict uint8
 
-// A condition is false, true, or undecided because it is null. failed is undecided too, because of a failure, and is not seen outside.
+// A condition is false, true, or undecided because it is null.
 const (
 	False Verdict = iota
 	True
 	Undecided
+	// failed and mistyped are not seen outside: an operation failed, or the value can't be a condition. HCL's && and || settle the
+	// former from the other side, the latter never.
 	failed
+	mistyped
 )
 
 // Program is a compiled expression. It is safe for concurrent use with different Envs.
@@ -40,7 +43,7 @@ func (p *Program) Eval(env *Env) record.Value {
 // Decide is the expression's value as a condition. Null, and what is no condition, is Undecided; the latter is counted like a failure.
 func (p *Program) Decide(env *Env) Verdict {
 	d := p.decide(env)
-	if d == failed {
+	if d >= failed {
 		env.Failures++
 		env.LastFailure = env.failure
 		return Undecided
@@ -89,6 +92,10 @@ type node struct {
 	isField bool
 	// static is the kind that the value has unless it is null or an error; Null where that isn't known at load. Numbers are Int.
 	static record.Kind
+	// template is set for "...": it is a string even where it fails.
+	template bool
+	// succeeds says, where that is cheaper to know than the value, whether eval has no error.
+	succeeds func(*Env) Verdict
 
 	rng hcl.Range
 }

@@ -1,7 +1,6 @@
 package expr
 
 import (
-	"encoding/hex"
 	"errors"
 	"regexp"
 	"strings"
@@ -122,9 +121,9 @@ func toCtyResult(env *Env, b bool) (cty.Value, error) {
 	return cty.BoolVal(b), nil
 }
 
-func digestFunc(sum func([]byte) []byte) function.Function {
+func digestFunc(appendHex func(dst, s []byte) []byte) function.Function {
 	return stringMap("The checksum of the string, in hexadecimal.", func(s string) (string, error) {
-		return hex.EncodeToString(sum([]byte(s))), nil
+		return string(appendHex(nil, []byte(s))), nil
 	})
 }
 

@@ -134,7 +134,7 @@ func appendEscape(dst []byte, c byte) []byte {
 func plainPrefix(s string) int {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	i := 0
-	b := unsafeBytes(s)
+	b := Bytes(s)
 	for ; i+8 <= len(b); i += 8 {
 		w := binary.LittleEndian.Uint64(b[i:])
 		quote := w ^ ones*'"'

@@ -217,4 +217,5 @@ func (v Value) Clone() Value {
 // Alias is b as a string that shares its bytes.
 func Alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-func unsafeBytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+// Bytes is s as a slice that shares its bytes: they must not be written to.
+func Bytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }

@@ -1,0 +1,142 @@
+package expr
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/json"
+
+	"github.com/kinetail/kinetail/pipeline/record"
+)
+
+// TestMain makes the drawn expressions the same in every run; -rapid.seed and -rapid.checks draw others.
+func TestMain(m *testing.M) {
+	for name, value := range map[string]string{"rapid.seed": "7", "rapid.checks": "3000", "rapid.nofailfile": "true"} {
+		_ = flag.Set(name, value)
+	}
+	flag.Parse()
+	os.Exit(m.Run())
+}
+
+func TestRefusedAtLoad(t *testing.T) {
+	for _, tc := range []struct{ src, subject, say string }{
+		{`record.a-b`, `.a-b`, `write record["a-b"]`},
+		{`record.x.a-b`, `.a-b`, `write record.x["a-b"]`},
+		{`status >= 400`, `status`, `record.status`},
+		{`recrod.status`, `recrod`, `Did you mean "record"?`},
+		{`file.nam`, `.nam`, `Did you mean "name"?`},
+		{`file`, `file`, `file.path, file.name, file.dir`},
+		{`ec2.instance_id`, `ec2`, `nothing named "ec2"`},
+		{`startwith(record.a, "x")`, `startwith`, `Did you mean "startswith"?`},
+		{`lower(record.a, "x")`, `"x"`, `takes only 1`},
+		{`replace(record.a)`, `)`, `needs 3`},
+		{`startswith(record.a)`, `)`, `"prefix" is missing`},
+		{`regex("(", record.a)`, `"("`, `missing closing )`},
+		{`replace(record.a, "/(/", "")`, `"/(/"`, `missing closing )`},
+		{`cidrcontains("10.0.0.0", record.a)`, `"10.0.0.0"`, `no address range`},
+		{`record.a > "abc"`, `"abc"`, `A number is needed`},
+		{`record.a && 5`, `5`, `True or false is needed`},
+		{`record.a ? 1 : true`, `record.a ? 1 : true`, `one type`},
+		{`record.items[*].id`, `record.items[*].id`, `name the element`},
+		{`[for x in record.items : x]`, `[for x in record.items : x]`, `constants only`},
+		{`local.nothing`, `.nothing`, `nothing`},
+		{`1 + "x" + record.a`, `"x"`, `a number is required`},
+		{`contains("x", record.a)`, `"x"`, `strcontains`},
+		{`lower(null) == record.a`, `null`, `must not be null`},
+		{`"a${[record.a]}"`, `[record.a]`, `jsonencode`},
+	} {
+		_, diags := tryCompile(tc.src)
+		if !diags.HasErrors() {
+			t.Errorf("%s is accepted", tc.src)
+			continue
+		}
+		d := diags.Errs()[0].(*hcl.Diagnostic)
+		if !strings.Contains(d.Detail, tc.say) {
+			t.Errorf("%s: %q does not say %q", tc.src, d.Detail, tc.say)
+		}
+		if got := string(d.Subject.SliceBytes([]byte(tc.src))); got != tc.subject {
+			t.Errorf("%s: points to %q, want %q", tc.src, got, tc.subject)
+		}
+	}
+}
+
+func TestFailuresAreCountedAndNull(t *testing.T) {
+	for _, src := range []string{
+		`record.client + 1`, `record.path > 5`, `record.bytes / (record.status - 404)`, `record.client && true`, `!record.nested`,
+		`"a${record.nested}"`, `regex(record.bad, "x")`, `jsondecode(record.path)`, `record.nested == record.nested`, `cidrcontains("10.0.0.0/8", record.path)`,
+		`timeadd(record.path, "1h")`, `base64decode(record.path)`, `tonumber(record.path)`, `try(record.missing)`,
+	} {
+		env := testEnv()
+		env.Record.Add("bad", record.Of("("))
+		if got := show(compile(t, src).Eval(env)); got != "null" || env.Failures != 1 || env.LastFailure == "" {
+			t.Errorf("%s = %s, %d failures, %q", src, got, env.Failures, env.LastFailure)
+		}
+		if d := compile(t, src).Decide(env); d != Undecided {
+			t.Errorf("%s decides %d", src, d)
+		}
+	}
+}
+
+func TestJSONSyntax(t *testing.T) {
+	for _, tc := range []struct{ src, want string }{
+		{`{"x": "${record.status >= 400}"}`, `true`},
+		{`{"x": "${record.client}-a"}`, `"10.1.2.3-a"`},
+		{`{"x": 5}`, `5`},
+		{`{"x": ["${record.method}", true]}`, `["GET",true]`},
+		{`{"x": {"k": "${record.method}"}}`, `{"k":"GET"}`},
+		{`{"x": "plain"}`, `"plain"`},
+	} {
+		f, diags := json.Parse([]byte(tc.src), "x.hcl.json")
+		if diags.HasErrors() {
+			t.Fatal(diags)
+		}
+		attrs, diags := f.Body.JustAttributes()
+		if diags.HasErrors() {
+			t.Fatal(diags)
+		}
+		p, diags := Compile(attrs["x"].Expr, testScope)
+		if diags.HasErrors() {
+			t.Errorf("%s: %s", tc.src, diags.Error())
+			continue
+		}
+		if got := show(p.Eval(testEnv())); got != tc.want {
+			t.Errorf("%s = %s, want %s", tc.src, got, tc.want)
+		}
+	}
+}
+
+func TestConstantsAndFields(t *testing.T) {
+	if v, ok := compile(t, `upper(local.env)`).Constant(); !ok || v.Str() != "DEV" {
+		t.Error("constant not folded")
+	}
+	if name, ok := compile(t, `record["a-b"]`).Field(); !ok || name != "a-b" {
+		t.Error("field not known")
+	}
+	if _, ok := compile(t, `record.a.b`).Field(); ok {
+		t.Error("a part of a field is no field")
+	}
+}
+
+func TestNoAllocations(t *testing.T) {
+	for _, src := range []string{
+		`record.status >= 400 && startswith(record.path, "/api")`,
+		`record.method == "GET" || record.bytes > 10 * record.status`,
+		`"${record.client}-${record.status}-${file.name}"`,
+		`record.nested.a.b[1]`,
+		`lower(record.method) == "get" ? record.client : record.path`,
+		`contains(["POST", "GET"], record.method)`,
+		`can(regex("^10\\.", record.client))`,
+		`coalesce(record.missing, record.client)`,
+		`cidrcontains("10.0.0.0/8", record.client)`,
+		`md5(record.client)`,
+	} {
+		p, env := compile(t, src), testEnv()
+		p.Eval(env)
+		if n := testing.AllocsPerRun(100, func() { env.Reset(); p.Eval(env); p.Decide(env) }); n != 0 {
+			t.Errorf("%s: %v allocations", src, n)
+		}
+	}
+}

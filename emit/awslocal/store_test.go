@@ -80,10 +80,10 @@ func TestStoreKeepsWhatItGot(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var s recordStore
 		var want []storedRecord
-		for i := range rapid.IntRange(1, 50).Draw(t, "records") {
+		for i := range rapid.IntRange(1, 20).Draw(t, "records") {
 			r := storedRecord{
 				key:     rapid.SliceOfN(rapid.Byte(), 0, 1024).Draw(t, "key"),
-				data:    bytes.Repeat([]byte{byte(i)}, rapid.SampledFrom([]int{0, 1, 200, 4096, 3 << 20}).Draw(t, "size")),
+				data:    bytes.Repeat([]byte{byte(i)}, rapid.SampledFrom([]int{0, 1, 200, 4096, 4096, 4096, 1<<20 + 1}).Draw(t, "size")),
 				arrival: time.UnixMilli(int64(i)),
 			}
 			s.append(r.key, r.data, r.arrival)

@@ -20,7 +20,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // loadText loads a configuration of one file.
 func loadText(t *testing.T, src string) (*Config, *Diagnostics) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "test.hcl")
+	return loadNamed(t, "test.hcl", src)
+}
+
+func loadNamed(t *testing.T, name, src string) (*Config, *Diagnostics) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
 	if err := os.WriteFile(path, []byte(src), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -413,4 +418,31 @@ func TestMemoryLimit(t *testing.T) {
 		t.Error(diags.Error())
 	}
 	mustLoad(t, "agent {\n  memory_limit = \"128MiB\"\n}\n"+flows(int(2*fit)))
+}
+
+// numbered writes a format once for each number.
+func numbered(format string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i)
+	}
+	return b.String()
+}
+
+// chain writes n locals, each of which is the one before.
+func chain(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "  b%d = local.b%d\n", i+1, i)
+	}
+	return b.String()
+}
+
+// doubling writes n locals, each of which is the one before twice.
+func doubling(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "  b%d = \"${local.b%d}${local.b%d}\"\n", i+1, i, i)
+	}
+	return b.String()
 }

@@ -21,6 +21,22 @@ type localsReader struct {
 // maxLocals bounds the work, which grows with the square.
 const maxLocals = 1000
 
+// maxLocal is the most text in one local, in bytes: one that doubles another doubles it again and again.
+const maxLocal = 1 << 20
+
+// size is about what a value takes, in bytes.
+func size(v cty.Value) int {
+	n := 0
+	_ = cty.Walk(v, func(_ cty.Path, v cty.Value) (bool, error) {
+		n += 8
+		if v.IsKnown() && !v.IsNull() && v.Type() == cty.String {
+			n += len(v.AsString())
+		}
+		return n <= maxLocal, nil
+	})
+	return n
+}
+
 // readLocals computes all locals blocks together. One that can't be computed is reported and unknown: what uses it is not
 // reported again.
 func (d *decoder) readLocals(blocks hcl.Blocks) map[string]cty.Value {
@@ -93,7 +109,11 @@ func (r *localsReader) compute(name string, done map[string]bool) {
 	}
 	done[name] = true
 	if v, ok := r.d.evaluate(a.Expr); ok {
-		r.d.locals[name] = v
+		if size(v) > maxLocal {
+			r.d.error(a.Expr.Range(), problem{summary: fmt.Sprintf("local.%s is larger than %s", name, formatSize(maxLocal))})
+		} else {
+			r.d.locals[name] = v
+		}
 	}
 	r.d.eval.Variables["local"] = cty.ObjectVal(r.d.locals)
 }

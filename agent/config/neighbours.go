@@ -32,7 +32,7 @@ var neighbours = map[string][]neighbour{
 	"service": {{ours: "agent"}}, "global": {{ours: "agent"}}, "server": {{ours: "agent"}}, "settings": {{ours: "agent"}}, "system": {{ours: "agent"}}, "options": {{ours: "agent"}},
 	"variable": {{ours: "locals"}}, "variables": {{ours: "locals"}}, "vars": {{ours: "locals"}}, "local": {{ours: "locals", why: "The block is called locals; its values are used as local.<name>."}},
 	"cloudwatch": {{ours: "metrics", why: "Write metrics \"cloudwatch\" { ... }."}, {ours: "cloudwatch"}}, "telemetry": {{ours: "metrics"}}, "monitoring": {{ours: "metrics"}},
-	"auth": {{ours: "assume_role"}, {ours: "aws"}}, "role": {{ours: "assume_role", why: roleBlock}}, "rolearn": {{ours: "arn"}, {ours: "assume_role", why: roleBlock}}, "assumerolearn": {{ours: "arn"}, {ours: "assume_role", why: roleBlock}},
+	"auth": {{ours: "assume_role"}, {ours: "aws"}}, "role": {{ours: "assume_role", why: roleBlock}}, "rolearn": {{ours: "assume_role", why: roleBlock}, {ours: "arn"}}, "assumerolearn": {{ours: "assume_role", why: roleBlock}, {ours: "arn"}},
 	"assumerole": {{ours: "assume_role"}}, "externalid": {{ours: "external_id"}}, "assumeroleexternalid": {{ours: "external_id"}}, "rolesessionname": {{ours: "session_name"}}, "assumerolesessionname": {{ours: "session_name"}},
 	"dlq": {{ours: "dead_letter"}}, "deadletterqueue": {{ours: "dead_letter"}}, "deadletters": {{ours: "dead_letter"}}, "rejected": {{ours: "dead_letter"}},
 

@@ -18,13 +18,20 @@ type TextOptions struct {
 	Width int
 }
 
+// maxShown is how many diagnostics are written for people: nobody reads on.
+const maxShown = 100
+
 // WriteText writes the diagnostics for people: what is wrong, where, the line with a mark under the place, and what would be right.
 func (d *Diagnostics) WriteText(w io.Writer, opts TextOptions) error {
 	if opts.Width <= 0 {
 		opts.Width = 100
 	}
 	t := &textWriter{files: d.Files, opts: opts}
-	for _, diag := range d.List {
+	for i, diag := range d.List {
+		if i == maxShown {
+			fmt.Fprintf(&t.out, "And %d more.\n", len(d.List)-maxShown)
+			break
+		}
 		t.diagnostic(diag)
 	}
 	_, err := w.Write(t.out.Bytes())

@@ -57,8 +57,8 @@ func belongs(name, path string, elsewhere map[string][]string) string {
 	if len(in) == 0 {
 		return ""
 	}
-	best := slices.MaxFunc(in, func(a, b string) int { // the block nearest to where it was written
-		return cmp.Or(cmp.Compare(shared(a, path), shared(b, path)), cmp.Compare(strings.Count(b, "."), strings.Count(a, ".")))
+	best := slices.MinFunc(in, func(a, b string) int { // a block inside this one, else the outermost
+		return cmp.Or(cmp.Compare(btoi(!inside(a, path)), btoi(!inside(b, path))), cmp.Compare(strings.Count(a, "."), strings.Count(b, ".")), cmp.Compare(a, b))
 	})
 	if best == "" {
 		return "at the top level, outside of any block"
@@ -81,15 +81,7 @@ func blockPath(path string) string {
 	return words
 }
 
-// shared counts the steps that two paths have in common.
-func shared(a, b string) int {
-	n := 0
-	as, bs := strings.Split(a, "."), strings.Split(b, ".")
-	for n < len(as) && n < len(bs) && as[n] == bs[n] {
-		n++
-	}
-	return n
-}
+func inside(path, outer string) bool { return strings.HasPrefix(path, outer+".") }
 
 func didYouMean(name string) suggestion { return suggestion{meant: name, hint: mean(name)} }
 

@@ -65,20 +65,21 @@ const (
 )
 
 type chunk struct {
-	data    []byte
+	data    []byte // never changed while a record is in it: requests read it without mu
+	used    int    // bytes of data
 	records []Record
 	live    int    // records that are not acknowledged yet
 	owner   *queue // whose newest chunk it is or was
 }
 
 var chunks = sync.Pool{New: func() any {
-	return &chunk{data: make([]byte, 0, chunkBytes), records: make([]Record, 0, chunkRecords)}
+	return &chunk{data: make([]byte, chunkBytes), records: make([]Record, 0, chunkRecords)}
 }}
 
 // newChunk has room for at least one record of n bytes.
 func newChunk(n int) *chunk {
 	if n > chunkBytes {
-		return &chunk{data: make([]byte, 0, n), records: make([]Record, 0, 1)}
+		return &chunk{data: make([]byte, n), records: make([]Record, 0, 1)}
 	}
 	return chunks.Get().(*chunk)
 }
@@ -91,18 +92,19 @@ func cost(n int) int64 {
 	return chunkBytes + chunkRecords*int64(unsafe.Sizeof(Record{}))
 }
 
-func (c *chunk) cost() int64 { return cost(cap(c.data)) }
+func (c *chunk) cost() int64 { return cost(len(c.data)) }
 
 func (c *chunk) fits(n int) bool {
-	return len(c.records) < cap(c.records) && n <= cap(c.data)-len(c.data)
+	return len(c.records) < cap(c.records) && n <= len(c.data)-c.used
 }
 
 // add copies key and data. There must be room: the records never move.
 func (c *chunk) add(key, data []byte) *Record {
 	c.records = append(c.records, Record{
-		chunk: c, at: uint32(len(c.data)), size: uint32(len(key) + len(data)), key: uint16(len(key)),
+		chunk: c, at: uint32(c.used), size: uint32(len(key) + len(data)), key: uint16(len(key)),
 	})
-	c.data = append(append(c.data, key...), data...)
+	c.used += copy(c.data[c.used:], key)
+	c.used += copy(c.data[c.used:], data)
 	c.live++
 	return &c.records[len(c.records)-1]
 }
@@ -121,10 +123,10 @@ func (c *chunk) drop() bool {
 
 // recycle may be called when nothing points into the chunk any more.
 func (c *chunk) recycle() {
-	if cap(c.data) != chunkBytes {
+	if len(c.data) != chunkBytes {
 		return
 	}
 	clear(c.records)
-	c.data, c.records, c.owner = c.data[:0], c.records[:0], nil
+	c.used, c.records, c.owner = 0, c.records[:0], nil
 	chunks.Put(c)
 }

@@ -40,6 +40,13 @@ func (e *Engine) settle(r *request) {
 	if done.bytes > 0 {
 		e.o.Memory.Release(done.bytes)
 	}
+	if len(done.origins) > 0 { // only now, so that a Flush returns after the acknowledgements
+		e.mu.Lock()
+		for i, o := range done.origins {
+			e.leave(o.epoch, done.counts[i])
+		}
+		e.mu.Unlock()
+	}
 	r.free()
 }
 
@@ -92,7 +99,6 @@ func (e *Engine) sort(r *request, now time.Time) settled {
 	}
 	for i, o := range out.origins {
 		out.counts[i] = o.settled
-		e.leave(o.epoch, o.settled)
 		o.settled = 0
 	}
 	return out

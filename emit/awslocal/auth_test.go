@@ -29,7 +29,7 @@ func TestSignatures(t *testing.T) {
 		{AccessKeyID: "ASIASHORT", SecretAccessKey: "short", SessionToken: "token", Expires: at.now.Add(time.Minute)},
 	}})
 	try := func(c fixed) string {
-		cfg := s.Config.Copy()
+		cfg := s.Copy()
 		cfg.Credentials = c
 		_, err := kinesis.NewFromConfig(cfg).PutRecords(t.Context(), &kinesis.PutRecordsInput{StreamName: aws.String("s"), Records: entries(3, 30)})
 		return code(err)
@@ -51,7 +51,7 @@ func TestSignatures(t *testing.T) {
 		}
 	}
 	// Compressed bodies are signed as they are sent.
-	cfg := s.Config.Copy()
+	cfg := s.Copy()
 	cfg.Credentials = good
 	data := make([]cwtypes.MetricDatum, 900)
 	for i := range data {
@@ -109,7 +109,7 @@ func TestCallersWithoutAName(t *testing.T) {
 		if err := resp.Body.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if resp.StatusCode != 400 || s.Counters().Refused[want] == 0 {
+		if resp.StatusCode != http.StatusBadRequest || s.Counters().Refused[want] == 0 {
 			t.Errorf("%q: status %d, %v", header, resp.StatusCode, s.Counters().Refused)
 		}
 	}
@@ -129,7 +129,7 @@ func TestTemporaryCredentials(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		cfg := s.Config.Copy()
+		cfg := s.Copy()
 		cfg.Credentials = fixed(got)
 		if _, err := kinesis.NewFromConfig(cfg).ListStreams(t.Context(), nil); err != nil {
 			t.Errorf("%s: %v", name, err)

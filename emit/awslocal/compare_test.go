@@ -49,7 +49,7 @@ func TestSameAsKinesisLocal(t *testing.T) {
 	for i := range 500 {
 		r := fmt.Sprintf(`{"Data":%q,"PartitionKey":"key-%d"}`, base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%d", i)), dice.Uint64())
 		if i%3 == 0 {
-			r = strings.Replace(r, "}", fmt.Sprintf(`,"ExplicitHashKey":"%s"}`, hashKey{dice.Uint64(), dice.Uint64()}), 1)
+			r = strings.Replace(r, "}", `,"ExplicitHashKey":"`+hashKey{dice.Uint64(), dice.Uint64()}.String()+`"}`, 1)
 		}
 		records = append(records, r)
 	}

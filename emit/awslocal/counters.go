@@ -35,12 +35,12 @@ func (s *Server) Counters() Counters {
 	return c
 }
 
-func (s *counterSet) request(name string) { s.update(func(c *Counters) { bump(&c.Requests, name, 1) }) }
+func (s *counterSet) request(name string) { s.update(func(c *Counters) { bump(&c.Requests, name) }) }
 
-func (s *counterSet) refused(code string) { s.update(func(c *Counters) { bump(&c.Refused, code, 1) }) }
+func (s *counterSet) refused(code string) { s.update(func(c *Counters) { bump(&c.Refused, code) }) }
 
 func (s *counterSet) fault(kind FaultKind) {
-	s.update(func(c *Counters) { bump(&c.Faults, string(kind), 1) })
+	s.update(func(c *Counters) { bump(&c.Faults, string(kind)) })
 }
 
 func (s *counterSet) update(f func(*Counters)) {
@@ -49,9 +49,9 @@ func (s *counterSet) update(f func(*Counters)) {
 	f(&s.c)
 }
 
-func bump(m *map[string]int64, key string, n int64) {
+func bump(m *map[string]int64, key string) {
 	if *m == nil {
 		*m = map[string]int64{}
 	}
-	(*m)[key] += n
+	(*m)[key]++
 }

@@ -214,7 +214,7 @@ func (s *Server) summaryLocked(st *stream, now time.Time) streamSummary {
 func describeStream(s *Server, c *call) (any, error) {
 	var in struct {
 		Limit                 int
-		ExclusiveStartShardId string //nolint:revive // the wire's name
+		ExclusiveStartShardId string
 	}
 	if err := c.decode(&in); err != nil {
 		return nil, err

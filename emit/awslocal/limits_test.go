@@ -19,7 +19,8 @@ import (
 // string of JSON, or a value to send as CBOR.
 func post(t *testing.T, s services, target string, body any) (status int, answer string) {
 	t.Helper()
-	contentType, raw := "application/x-amz-json-1.1", []byte(nil)
+	contentType := "application/x-amz-json-1.1"
+	var raw []byte
 	if text, ok := body.(string); ok {
 		raw = []byte(text)
 	} else {
@@ -94,7 +95,7 @@ func TestLimitsOfPutRecords(t *testing.T) {
 				Type              string `cbor:"__type"`
 				Message           string `cbor:"message"`
 				FailedRecordCount int
-				Records           []struct{ ShardId, SequenceNumber string } //nolint:revive // the wire's names
+				Records           []struct{ ShardId, SequenceNumber string }
 			}
 			if err := cbor.Unmarshal([]byte(answer), &got); err != nil {
 				t.Fatal(err)

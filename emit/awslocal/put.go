@@ -56,7 +56,7 @@ type wireRecord struct {
 }
 
 func (c *call) openPut() error {
-	sc := scratches.Get().(*putScratch)
+	sc := scratches.Get().(*putScratch) //nolint:errcheck // the pool holds nothing else
 	c.put = &putRequest{single: c.operation == "PutRecord", scratch: sc}
 	if c.codec == codecCBOR {
 		return c.openPutCBOR()
@@ -243,9 +243,9 @@ func (a *putAnswer) count(s *counterSet, errs []*recordError, bytes int64) {
 			if e == nil {
 				continue
 			}
-			bump(&c.RecordErrors, e.code, 1)
+			bump(&c.RecordErrors, e.code)
 			if e.kind != "" {
-				bump(&c.Faults, string(e.kind), 1)
+				bump(&c.Faults, string(e.kind))
 			}
 			if e.kind == Throttle || e.kind == "" {
 				c.Throttled++

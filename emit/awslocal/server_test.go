@@ -46,7 +46,7 @@ func TestAsHandler(t *testing.T) {
 	front := httptest.NewServer(inner)
 	defer front.Close()
 	s := start(t, Options{})
-	s.Config.BaseEndpoint = &front.URL
+	s.BaseEndpoint = &front.URL
 	s.kinesis = kinesis.NewFromConfig(s.Config)
 	if _, err := put(t, s, 3); err != nil || inner.Counters().Records != 3 {
 		t.Fatal(err)

@@ -79,7 +79,7 @@ func newStream(c StreamConfig, now time.Time) *stream {
 }
 
 // addShard opens a shard; the caller closes its parents first.
-func (st *stream) addShard(start, end hashKey, now time.Time, parents ...*shard) *shard {
+func (st *stream) addShard(start, end hashKey, now time.Time, parents ...*shard) {
 	number := len(st.shards)
 	sh := &shard{
 		id:    fmt.Sprintf("shardId-%012d", number),
@@ -93,7 +93,6 @@ func (st *stream) addShard(start, end hashKey, now time.Time, parents ...*shard)
 	st.shards = append(st.shards, sh)
 	at := sort.Search(len(st.open), func(i int) bool { return start.less(st.open[i].start) })
 	st.open = slices.Insert(st.open, at, sh)
-	return sh
 }
 
 func (st *stream) closeShard(sh *shard, now time.Time) {

@@ -189,10 +189,11 @@ func (e *Engine) judge(r *request) {
 		switch {
 		case u.verdict.TooLarge:
 			why = "something on the way to the service refuses a request that the service's own limits allow: raise its body limit"
-		case !proof:
+		case !proof && u.First.flags&proven == 0:
 			u.First.flags |= refused
 			why = "the service refuses a record and has taken no other since, so the record is kept"
 		case !e.mayRefuse(time.Now()):
+			u.First.flags |= proven
 			why = "the service refuses more records in a minute than max_rate allows"
 		default:
 			rec := u.First

@@ -60,6 +60,7 @@ func (s *service) Send(ctx context.Context, units []Unit, verdicts []retry.Fault
 	s.flying++
 	s.most = max(s.most, s.flying)
 	s.sizes = append(s.sizes, len(units))
+	answer := s.answer
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
@@ -74,8 +75,8 @@ func (s *service) Send(ctx context.Context, units []Unit, verdicts []retry.Fault
 		}
 	}
 	keep, err := true, error(nil)
-	if s.answer != nil {
-		keep, err = s.answer(n, units, verdicts)
+	if answer != nil {
+		keep, err = answer(n, units, verdicts)
 		keep = keep || err == nil
 	}
 	if keep {
@@ -96,6 +97,20 @@ func (s *service) stored() []stored {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]stored(nil), s.records...)
+}
+
+// change gives the service another answer, nil for acceptance.
+func (s *service) change(answer func(int, []Unit, []retry.Fault) (bool, error)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = answer
+}
+
+// requests are the units of each call so far.
+func (s *service) requests() []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]int(nil), s.sizes...)
 }
 
 func (s *service) count() int { return len(s.stored()) }

@@ -28,6 +28,7 @@ const (
 	retried   flags = 1 << iota // it was in a request before
 	overtaken                   // a later record of its key was accepted before it
 	refused                     // the service refused it alone, and nothing proves yet that it takes others
+	proven                      // that is proven, but max_rate did not allow another dead letter
 )
 
 // Data is the encoded record.

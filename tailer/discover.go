@@ -229,7 +229,19 @@ func (f *Follower) create(c *chain, path string, e *entry, kind string, now cloc
 		st: stat{bodyKey: e.st.bodyKey, size: -1}, grown: now, looked: now,
 	}
 	g.shared.rec = rec
-	c.gens = append(c.gens, g)
+	for _, o := range c.gens {
+		if !o.final {
+			f.activate(o) // it is to be drained now
+		}
+	}
+	at := len(c.gens)
+	if live := c.newest(); live != nil && e.path != c.path && (slices.Contains(live.names, c.path) || live.read == 0 && e.st.mtime < live.st.mtime) {
+		// What has a rotated name is older than what the live name still leads to, and than a body of which nothing was known before.
+		at--
+		g.shared.rec.Seq = live.shared.rec.Seq
+		f.remember(live, func(r *checkpoint.Generation) { r.Seq = c.seq })
+	}
+	c.gens = slices.Insert(c.gens, at, g)
 	f.gens = append(f.gens, g)
 	f.bodies[g.key] = g
 	f.count(func(c *Counters) { c.Generations++ })

@@ -27,6 +27,7 @@ type Follower struct {
 	rotated []glob
 	began   time.Time
 	now     func() clock
+	took    func(time.Time) time.Duration // time.Since, but for tests
 	hints   *hints
 	done    chan struct{}
 	ended   sync.WaitGroup
@@ -86,6 +87,7 @@ func open(opts Options) (*Follower, error) {
 		chains: map[string]*chain{}, bodies: map[bodyKey]*generation{}, ignored: map[bodyKey]ignoredBody{}, notes: map[string]string{},
 		watched: map[string]bool{}, bodyLimit: descriptorLimit(), protected: hardLinksProtected(),
 	}
+	f.took = time.Since
 	f.now = func() clock { return time.Since(f.began) + 1 } // never 0, which means never
 	for _, c := range []struct {
 		globs    *[]glob
@@ -115,7 +117,7 @@ func (f *Follower) recall(rec checkpoint.Generation) {
 		chain: c, source: newSource(rec), key: bodyKey{rec.Dev, rec.Ino}, birth: rec.Birth, kind: rec.Compression, head: rec.Head,
 		read: rec.Offset, size: rec.Size, drained: rec.Drained, final: rec.Final, looked: f.now(), recalled: true,
 	}
-	g.st = stat{bodyKey: g.key, birth: rec.Birth, size: -1} // whatever is seen is a change
+	g.st = stat{size: -1} // whatever is seen is a change
 	g.shared.rec, g.shared.read = rec, rec.Offset
 	c.gens = append(c.gens, g)
 	c.seq = max(c.seq, rec.Seq)

@@ -44,7 +44,7 @@ func (f *Follower) recover(g *generation, sv *survey, now clock) {
 func (f *Follower) giveUp(g *generation, why string) {
 	g.park(f)
 	f.unbody(g)
-	if gap := g.size - g.read; gap > 0 {
+	if gap := g.size - g.read; gap > 0 && (g.kind == "" || !g.drained) {
 		f.count(func(c *Counters) { c.FileGaps++; c.GapBytes += gap })
 		f.log.Error("bytes are lost: they were destroyed before they could be read", "path", g.chain.path, "generation", g.source.Generation,
 			"from", g.read, "to", g.size, "bytes", gap, "reason", why)

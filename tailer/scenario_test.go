@@ -36,6 +36,13 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
+// TestScript runs the script that KINETAIL_SCRIPT names: what TestProperty prints when it fails is one.
+func TestScript(t *testing.T) {
+	if script := os.Getenv("KINETAIL_SCRIPT"); script != "" {
+		runScript(t, script)
+	}
+}
+
 func runScript(t *testing.T, script string) {
 	file, err := os.Open(script)
 	if err != nil {
@@ -125,6 +132,7 @@ func (w *world) start() error {
 		return err
 	}
 	w.f.now = func() clock { return w.clock }
+	w.f.took = func(time.Time) time.Duration { return 0 }
 	return w.poll()
 }
 
@@ -169,7 +177,7 @@ func (w *world) poll() error {
 	w.f.own.Lock()
 	w.f.wantSweep()
 	w.f.own.Unlock()
-	for quiet := 0; quiet < 8; {
+	for quiet := 0; quiet < 12; {
 		b, err := w.step()
 		if err == io.EOF {
 			return nil
@@ -277,6 +285,13 @@ func (w *world) do(words []string) error {
 		return w.store.Sync(context.Background())
 	case "poll":
 		return w.poll()
+	case "steps": // steps N: the follower does so many steps, each the poll interval after the one before
+		for range num(0, 1) {
+			if _, err := w.step(); err != nil && err != io.EOF {
+				return err
+			}
+			w.clock += w.opts.PollInterval
+		}
 	case "wait": // wait DURATION: the follower's clock goes on, and it looks
 		d, err := time.ParseDuration(arg(0))
 		if err != nil {
@@ -372,6 +387,12 @@ func (w *world) do(words []string) error {
 		return os.Chtimes(from, time.Now().Add(-d), time.Now().Add(-d))
 	case "forget-inodes": // as after a reboot that numbered the devices anew
 		return w.renumber()
+	case "status":
+		w.t.Logf("%+v", w.f.Status())
+		for _, g := range w.f.gens {
+			w.t.Logf("%s %s names %v size %d read %d lost %d drained %v final %v err %v active %v ends %d", g.chain.path, g.source.Generation, g.names, g.size, g.read,
+				g.lost, g.drained, g.final, g.err, g.active, g.ends)
+		}
 	case "expect":
 		return w.expect(args)
 	default:

@@ -44,7 +44,7 @@ func (f *Follower) sweep(ctx context.Context, now clock) {
 	f.status = append(f.status[:0:0], f.gens...)
 	f.counters.Sweeps++
 	f.mu.Unlock()
-	took := time.Since(began)
+	took := f.took(began)
 	f.nextSweep = now + max(f.opts.SweepInterval, took*restShare)
 	f.pace = now + took*sweepShare
 	if f.early {
@@ -74,6 +74,7 @@ func (f *Follower) locate(g *generation, sv *survey, now clock) {
 		if g.nameless == 0 {
 			g.nameless = now
 			f.rename(g, nil)
+			f.activate(g)
 		}
 		st, err := statFile(g.file)
 		if err != nil {
@@ -175,6 +176,7 @@ func (f *Follower) inspect(g *generation, st *stat, sv *survey, now clock) {
 			sv.reborn[g.key] = true
 			f.lose(g, "its content was truncated away", now)
 			g.birth = 0
+			f.remember(g, func(r *checkpoint.Generation) { r.Dev, r.Ino, r.Birth = 0, 0, 0 })
 			return
 		}
 	}

@@ -1,0 +1,351 @@
+package tailer
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// TestProperty draws random sequences of what writers, rotators, operators and crashes do, against a model that knows which lines
+// cannot have survived: nothing else is lost, order is kept, and what was committed does not come again. -rapid.checks says how many.
+func TestProperty(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		m := newModel(t, r)
+		defer m.w.end()
+		defer m.cleanup()
+		for range rapid.IntRange(5, 40).Draw(r, "length") {
+			m.op(rapid.SampledFrom(operations).Draw(r, "op"))
+			m.check(false)
+		}
+		m.check(true)
+	})
+}
+
+// modelBody is one body of a file: the lines in it.
+type modelBody struct {
+	lines   []int
+	partial bool // it ends without a line end
+	zipped  bool
+	deleted bool
+}
+
+type model struct {
+	w       *world
+	r       *rapid.T
+	names   map[string]*modelBody
+	deleted []*modelBody
+	excused map[int]bool // may or may not come
+	safe    map[int]bool // acknowledged and durable: may not come again
+	looked  map[int]bool // was there when a running follower looked at everything
+	handle  string       // the path that writer w opened, while it is open
+	hbody   *modelBody
+	script  []string
+	lateOK  map[int]bool
+	met     map[string]bool // what was looked at under its own name; what never was is nobody's rotated body
+	from    int             // of w.got: before it everything is checked
+	count   map[int]int
+	last    map[string]int
+}
+
+var operations = []string{
+	"append", "append", "append", "append", "many", "partial", "rotate", "rotate", "copytruncate", "truncate", "delete", "gzip", "zstd",
+	"open", "write", "poll", "poll", "poll", "steps", "steps", "restart", "kill", "hold", "release", "sync", "wait", "down-up",
+}
+
+// modelDir has the temporary directories of one sequence; testing.TB's live until the end of all.
+func newModel(t *testing.T, r *rapid.T) *model {
+	w := newWorld(t)
+	m := &model{
+		w: w, r: r, names: map[string]*modelBody{}, excused: map[int]bool{}, safe: map[int]bool{}, looked: map[int]bool{}, lateOK: map[int]bool{}, met: map[string]bool{},
+		count: map[int]int{}, last: map[string]int{},
+	}
+	if rapid.Bool().Draw(r, "glob meets rotated") {
+		w.opts.Paths = []string{filepath.Join(w.dir, "*.log*")}
+	}
+	m.do("append", "a.log", "1")
+	m.note("a.log", 1)
+	m.do("start")
+	m.markLooked()
+	return m
+}
+
+func (m *model) cleanup() {
+	m.w.stop()
+	os.RemoveAll(m.w.dir)
+	os.RemoveAll(m.w.state)
+}
+
+func (m *model) do(words ...string) {
+	m.script = append(m.script, strings.Join(words, " "))
+	if err := m.w.do(words); err != nil {
+		m.fail("%v", err)
+	}
+}
+
+func (m *model) fail(format string, args ...any) {
+	m.r.Fatalf("%s\n%s\nlog:\n%s", fmt.Sprintf(format, args...), strings.Join(m.script, "\n"), m.w.logs)
+}
+
+// note tells the model that the last n lines written went to name.
+func (m *model) note(name string, n int) {
+	b := m.names[name]
+	if b == nil {
+		b = &modelBody{}
+		m.names[name] = b
+	}
+	for i := m.w.next - n + 1; i <= m.w.next; i++ {
+		b.lines = append(b.lines, i)
+	}
+}
+
+func (m *model) markLooked() {
+	for _, b := range m.names {
+		for _, n := range b.lines {
+			m.looked[n] = true
+		}
+	}
+	for name := range m.names {
+		m.met[name] = true
+	}
+}
+
+func (m *model) delivered() map[int]bool {
+	all := map[int]bool{}
+	for _, d := range m.w.got {
+		all[d.number] = true
+	}
+	return all
+}
+
+// destroy excuses the lines of a body that nobody can have any more. What a running follower has looked at it holds, if held.
+func (m *model) destroy(lines []int, held bool) {
+	got := m.delivered()
+	for _, n := range lines {
+		if !got[n] && !(held && m.looked[n]) {
+			m.excused[n] = true
+		}
+	}
+}
+
+// down excuses what was only held by a descriptor.
+func (m *model) down() {
+	for _, b := range m.deleted {
+		m.destroy(b.lines, false)
+	}
+	m.deleted = nil
+}
+
+// markSafe notes what is acknowledged and durable.
+func (m *model) markSafe() {
+	if m.w.holding || len(m.w.held) > 0 {
+		return
+	}
+	m.check(false)
+	for n := range m.delivered() {
+		m.safe[n] = true
+	}
+}
+
+func (m *model) end(name string) {
+	if b := m.names[name]; b != nil && b.partial {
+		m.do("text", name, `\n`)
+		b.partial = false
+	}
+}
+
+// shift renames name.1 to name.2 and so on, compressed or not.
+func (m *model) shift(name string) {
+	for k := 30; k >= 1; k-- {
+		for _, suffix := range []string{"", ".gz", ".zst"} {
+			from, to := fmt.Sprintf("%s.%d%s", name, k, suffix), fmt.Sprintf("%s.%d%s", name, k+1, suffix)
+			if b := m.names[from]; b != nil {
+				m.do("rename", from, to)
+				delete(m.names, from)
+				m.names[to] = b
+			}
+		}
+	}
+}
+
+func (m *model) closeHandle(b *modelBody) {
+	if m.handle != "" && (b == nil || m.hbody == b) {
+		m.do("close", "w")
+		m.handle, m.hbody = "", nil
+	}
+}
+
+func (m *model) op(op string) {
+	name := rapid.SampledFrom([]string{"a.log", "a.log", "b.log"}).Draw(m.r, "file")
+	b := m.names[name]
+	switch op {
+	case "append", "many":
+		n := rapid.IntRange(1, 4).Draw(m.r, "lines")
+		if op == "many" {
+			n = 60
+		}
+		m.end(name)
+		m.do("append", name, strconv.Itoa(n))
+		m.note(name, n)
+	case "partial":
+		m.do("text", name, "half")
+		m.note(name, 0)
+		m.names[name].partial = true
+	case "rotate":
+		if b == nil || !m.met[name] {
+			return
+		}
+		m.shift(name)
+		m.do("rename", name, name+".1")
+		m.names[name+".1"] = b
+		delete(m.names, name)
+	case "copytruncate":
+		if b == nil || b.partial || !m.met[name] {
+			return
+		}
+		m.shift(name)
+		m.do("copytruncate", name, name+".1")
+		m.names[name+".1"] = &modelBody{lines: b.lines}
+		b.lines = nil
+	case "truncate":
+		if b == nil {
+			return
+		}
+		m.do("truncate", name)
+		m.destroy(b.lines, false)
+		b.lines, b.partial = nil, false
+	case "delete":
+		names := m.sorted()
+		if len(names) == 0 {
+			return
+		}
+		victim := rapid.SampledFrom(names).Draw(m.r, "victim")
+		b := m.names[victim]
+		m.closeHandle(b)
+		m.do("remove", victim)
+		delete(m.names, victim)
+		running := m.w.f != nil
+		m.destroy(b.lines, running && !b.zipped)
+		if running {
+			m.deleted = append(m.deleted, b)
+		}
+	case "gzip", "zstd":
+		var victims []string
+		for _, n := range m.sorted() {
+			if strings.Contains(n, ".log.") && !m.names[n].zipped && len(m.names[n].lines) > 0 {
+				victims = append(victims, n)
+			}
+		}
+		if len(victims) == 0 {
+			return
+		}
+		victim := rapid.SampledFrom(victims).Draw(m.r, "victim")
+		b := m.names[victim]
+		m.closeHandle(b)
+		m.do(op, victim)
+		delete(m.names, victim)
+		b.zipped = true
+		m.names[victim+map[string]string{"gzip": ".gz", "zstd": ".zst"}[op]] = b
+	case "open":
+		m.closeHandle(nil)
+		m.do("open", "w", name)
+		m.note(name, 0)
+		m.handle, m.hbody = name, m.names[name]
+	case "write":
+		if m.handle == "" || m.hbody.partial {
+			return
+		}
+		m.do("write", "w", "1")
+		m.hbody.lines = append(m.hbody.lines, m.w.next)
+		m.lateOK[m.w.next] = true
+	case "poll":
+		m.do("poll")
+		m.markLooked()
+	case "steps":
+		m.do("steps", strconv.Itoa(rapid.IntRange(1, 6).Draw(m.r, "steps")))
+	case "restart":
+		m.w.holding = false
+		m.do("stop")
+		m.markSafe()
+		m.down()
+		m.do("start")
+		m.markLooked()
+	case "down-up":
+		m.w.holding = false
+		m.do("stop")
+		m.markSafe()
+		m.down()
+		for range rapid.IntRange(1, 4).Draw(m.r, "while down") {
+			m.op(rapid.SampledFrom([]string{"append", "rotate", "copytruncate", "gzip", "truncate", "write", "delete"}).Draw(m.r, "op while down"))
+		}
+		m.do("start")
+		m.markLooked()
+	case "kill":
+		m.do("kill")
+		m.w.holding = false
+		m.down()
+		m.do("start")
+		m.markLooked()
+	case "hold":
+		m.do("hold")
+	case "release":
+		m.do("release")
+	case "sync":
+		m.do("sync")
+		m.markSafe()
+	case "wait":
+		m.do("wait", rapid.SampledFrom([]string{"1s", "1m", "1h"}).Draw(m.r, "wait"))
+		m.markLooked()
+	}
+}
+
+func (m *model) sorted() []string {
+	var all []string
+	for n := range m.names {
+		all = append(all, n)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// check looks at what came since the last check; at the end also for what did not come.
+func (m *model) check(end bool) {
+	if end {
+		m.do("release")
+		m.do("wait", "1m")
+		m.do("wait", "1m")
+	}
+	for ; m.from < len(m.w.got); m.from++ {
+		d := m.w.got[m.from]
+		n := d.number
+		if n == 0 {
+			continue
+		}
+		if m.safe[n] {
+			m.fail("line %d was committed and came again", n)
+		}
+		if m.count[n]++; m.count[n] > 1 {
+			continue
+		}
+		name := m.w.written[n]
+		if n < m.last[name] && d.flags&Late == 0 && !m.lateOK[n] && !m.excused[n] {
+			m.fail("line %d of %s came after line %d", n, name, m.last[name])
+		}
+		if !m.lateOK[n] {
+			m.last[name] = max(m.last[name], n)
+		}
+	}
+	if !end {
+		return
+	}
+	for n := 1; n <= m.w.next; n++ {
+		if m.count[n] == 0 && !m.excused[n] {
+			m.fail("line %d of %s is lost", n, m.w.written[n])
+		}
+	}
+}

@@ -40,7 +40,10 @@ func (d *Diagnostics) Error() string {
 	if first.Subject != nil {
 		text = fmt.Sprintf("%s:%d: %s", first.Subject.Filename, first.Subject.Start.Line, text)
 	}
-	if n > 1 {
+	switch {
+	case n == 2:
+		text += " (and 1 more error)"
+	case n > 2:
 		text += fmt.Sprintf(" (and %d more errors)", n-1)
 	}
 	return text

@@ -22,6 +22,7 @@ var emitKinds = map[string]func(*body, *Emit, AWS){
 // The services' limits for one record, in bytes (AWS documentation: PutRecords, PutRecordBatch).
 const (
 	kinesisRecord  = 10 << 20 // where the stream is set up for it; 1 MiB otherwise
+	usualRecord    = 1 << 20
 	firehoseRecord = 1000 << 10
 )
 
@@ -187,7 +188,7 @@ func (b *body) delimiter(e *Emit) *hcl.Attribute {
 
 // sending reads what the two services have in common.
 func (b *body) sending(e *Emit) {
-	b.duration("max_wait", &e.MaxWait, 0, 15*time.Minute)
+	b.duration("max_wait", &e.MaxWait, time.Millisecond, 15*time.Minute)
 	b.integer("max_requests", &e.MaxRequests, 1, 256)
 	b.size("max_unacked", &e.MaxUnacked, 1<<20, 1<<40)
 	b.one("aws", func(b *body) { b.aws(&e.AWS) })
@@ -201,7 +202,9 @@ func (b *body) local(e *Emit) {
 	b.refuse("Records are written in the order in which they are read.", "order")
 	b.refuse("Records are written one by one.", "aggregate", "aggregate_size")
 	e.Delimiter = "\n"
-	b.delimiter(e)
+	if a := b.delimiter(e); a != nil && e.Delimiter == "" {
+		b.d.error(a.Range, problem{summary: "delimiter is empty", hint: `write "\n"`, detail: "Nobody could tell where a record ends."})
+	}
 }
 
 func (b *body) stdout(e *Emit, _ AWS) {

@@ -1,5 +1,7 @@
 package config
 
+import "strings"
+
 // neighbour is what a word of another agent is called here. With no name of ours there is only the explanation.
 type neighbour struct{ ours, why string }
 
@@ -18,72 +20,165 @@ const (
 	asPercent    = "It is written as a percentage of what a shard takes: \"150%\", or \"off\"."
 )
 
-// neighbours are the words that people bring with them, without case, dots, dashes and underscores: from Fluent Bit and Fluentd, Vector,
-// the OpenTelemetry Collector, Filebeat, Promtail and Alloy, the CloudWatch agent, the KPL and the Java Kinesis agent. The first that exists
-// where the word was written is meant; else the first that exists anywhere.
-var neighbours = map[string][]neighbour{
+// neighbourRows are the words that people bring with them, without case, dots, dashes and underscores: from Fluent Bit and Fluentd,
+// Vector, the OpenTelemetry Collector, Filebeat, Promtail and Alloy, the CloudWatch agent, the KPL and the Java Kinesis agent. Of several
+// meanings of a word the first that exists where it was written is taken; else the first that exists anywhere.
+var neighbourRows = []struct {
+	neighbour
+	words string
+}{
 	// blocks
-	"source": {{ours: "tail"}}, "sources": {{ours: "tail"}}, "input": {{ours: "tail"}}, "inputs": {{ours: "tail"}}, "file": {{ours: "tail"}, {ours: "paths"}},
-	"files": {{ours: "paths"}, {ours: "tail"}}, "filelog": {{ours: "tail"}}, "follow": {{ours: "tail"}}, "collect": {{ours: "tail"}}, "receiver": {{ours: "tail"}}, "receivers": {{ours: "tail"}},
-	"sink": {{ours: "emit"}}, "sinks": {{ours: "emit"}}, "output": {{ours: "emit"}}, "outputs": {{ours: "emit"}}, "destination": {{ours: "emit"}}, "exporter": {{ours: "emit"}},
-	"exporters": {{ours: "emit"}}, "target": {{ours: "emit"}}, "send": {{ours: "emit"}}, "forward": {{ours: "emit"}}, "kinesis": {{ours: "emit", why: "Write emit \"kinesis\" { ... }."}},
-	"firehose": {{ours: "emit", why: "Write emit \"firehose\" { ... }."}}, "stdout": {{ours: "emit", why: "Write emit \"stdout\" { ... }."}},
-	"pipeline": {{ours: "flow"}}, "pipelines": {{ours: "flow"}}, "flows": {{ours: "flow", why: "Each flow is a block of its own: flow \"name\" { ... }."}}, "route": {{ours: "flow"}}, "job": {{ours: "flow"}},
-	"service": {{ours: "agent"}}, "global": {{ours: "agent"}}, "server": {{ours: "agent"}}, "settings": {{ours: "agent"}}, "system": {{ours: "agent"}}, "options": {{ours: "agent"}},
-	"variable": {{ours: "locals"}}, "variables": {{ours: "locals"}}, "vars": {{ours: "locals"}}, "local": {{ours: "locals", why: "The block is called locals; its values are used as local.<name>."}},
-	"cloudwatch": {{ours: "metrics", why: "Write metrics \"cloudwatch\" { ... }."}, {ours: "cloudwatch"}}, "telemetry": {{ours: "metrics"}}, "monitoring": {{ours: "metrics"}},
-	"auth": {{ours: "assume_role"}, {ours: "aws"}}, "role": {{ours: "assume_role", why: roleBlock}}, "rolearn": {{ours: "assume_role", why: roleBlock}, {ours: "arn"}}, "assumerolearn": {{ours: "assume_role", why: roleBlock}, {ours: "arn"}},
-	"assumerole": {{ours: "assume_role"}}, "externalid": {{ours: "external_id"}}, "assumeroleexternalid": {{ours: "external_id"}}, "rolesessionname": {{ours: "session_name"}}, "assumerolesessionname": {{ours: "session_name"}},
-	"dlq": {{ours: "dead_letter"}}, "deadletterqueue": {{ours: "dead_letter"}}, "deadletters": {{ours: "dead_letter"}}, "rejected": {{ours: "dead_letter"}},
+	{neighbour{ours: "tail"}, "source sources input inputs file filelog follow collect receiver receivers"},
+	{neighbour{ours: "paths"}, "files"},
+	{neighbour{ours: "emit"}, "sink sinks output outputs destination exporter exporters target send forward"},
+	{neighbour{ours: "emit", why: "Write emit \"kinesis\" { ... }."}, "kinesis"},
+	{neighbour{ours: "emit", why: "Write emit \"firehose\" { ... }."}, "firehose"},
+	{neighbour{ours: "emit", why: "Write emit \"stdout\" { ... }."}, "stdout"},
+	{neighbour{ours: "flow"}, "pipeline pipelines route job"},
+	{neighbour{ours: "flow", why: "Each flow is a block of its own: flow \"name\" { ... }."}, "flows"},
+	{neighbour{ours: "agent"}, "service global server settings system options"},
+	{neighbour{ours: "locals"}, "variable variables vars"},
+	{neighbour{ours: "locals", why: "The block is called locals; its values are used as local.<name>."}, "local"},
+	{neighbour{ours: "metrics", why: "Write metrics \"cloudwatch\" { ... }."}, "cloudwatch"},
+	{neighbour{ours: "metrics"}, "telemetry monitoring"},
+	{neighbour{ours: "assume_role"}, "auth assumerole"},
+	{neighbour{ours: "assume_role", why: roleBlock}, "role rolearn assumerolearn"},
+	{neighbour{ours: "external_id"}, "externalid assumeroleexternalid"},
+	{neighbour{ours: "session_name"}, "rolesessionname assumerolesessionname"},
+	{neighbour{ours: "dead_letter"}, "dlq deadletterqueue deadletters rejected"},
 
 	// files
-	"path": {{ours: "paths"}}, "include": {{ours: "paths"}}, "includes": {{ours: "paths"}}, "includepaths": {{ours: "paths"}}, "filepath": {{ours: "paths"}, {ours: "path"}}, "filepattern": {{ours: "paths"}}, "filename": {{ours: "paths"}, {ours: "path"}},
-	"glob": {{ours: "paths"}}, "globs": {{ours: "paths"}}, "pathtargets": {{ours: "paths"}}, "logfile": {{ours: "paths"}}, "logs": {{ours: "paths"}},
-	"excludes": {{ours: "exclude"}}, "excludepath": {{ours: "exclude"}}, "excludepaths": {{ours: "exclude"}}, "excludefiles": {{ours: "exclude"}}, "pathexclude": {{ours: "exclude"}}, "ignore": {{ours: "exclude"}}, "blacklist": {{ours: "exclude"}},
-	"pipe": {{ours: "pipes"}}, "fifo": {{ours: "pipes"}}, "rotatedfiles": {{ours: "rotated"}}, "archives": {{ours: "rotated"}}, "olddir": {{ours: "rotated"}},
-	"readfrom": {{ours: "start_at"}}, "readfromhead": {{ours: "start_at", why: "It is \"beginning\" or \"end\"."}}, "initialposition": {{ours: "start_at"}}, "startposition": {{ours: "start_at"}}, "tailfiles": {{ours: "start_at", why: "It is \"beginning\" or \"end\"."}},
-	"frombeginning": {{ours: "start_at", why: "It is \"beginning\" or \"end\"."}}, "position": {{ours: "start_at"}}, "seek": {{ours: "start_at"}},
-	"ignoreoldersecs": {{ours: "ignore_older", why: withUnit}}, "excludeolderthan": {{ours: "ignore_older"}}, "limitrecentlymodified": {{ours: "ignore_older"}}, "maxage": {{ours: "ignore_older"}},
-	"refreshinterval": {{ours: "poll_interval"}}, "scanfrequency": {{ours: "poll_interval"}}, "globminimumcooldownms": {{ours: "poll_interval", why: withUnit}}, "pollingwait": {{ours: "poll_interval"}}, "checkinterval": {{ours: "poll_interval"}},
-	"maxlinesize": {{ours: "max_record_size"}}, "maxlinebytes": {{ours: "max_record_size", why: sizeUnit}}, "maxlogsize": {{ours: "max_record_size"}}, "maxbytes": {{ours: "max_record_size", why: sizeUnit}, {ours: "max_bytes"}}, "buffermaxsize": {{ours: "max_record_size"}},
-	"maxmessagesize": {{ours: "max_record_size"}}, "linelimit": {{ours: "max_record_size"}}, "maxeventsize": {{ours: "max_record_size"}}, "skiplonglines": {{ours: "on_oversize", why: "It is \"truncate\", \"split\" or \"dead_letter\"."}}, "truncatedrecordterminator": {{ours: "on_oversize"}},
-	"skipheader": {{ours: "skip_header_lines"}}, "headerlines": {{ours: "skip_header_lines"}}, "skiplines": {{ours: "skip_header_lines"}}, "charset": {{ours: "encoding"}}, "codec": {{ours: "format"}, {ours: "encoding"}}, "followsymlinks": {{ours: "symlinks", why: "It is \"owner\", \"all\" or \"none\"."}},
-	"multilinestartpattern": {{ours: "multiline", why: "It is written multiline { start = \"...\" }."}, {ours: "start"}}, "multilinemode": {{ours: "multiline"}}, "parserfirstline": {{ours: "multiline", why: "It is written multiline { start = \"...\" }."}},
-	"multilineparser": {{ours: "multiline"}}, "multilineflush": {{ours: "timeout"}, {ours: "multiline"}}, "firstline": {{ours: "start"}}, "startpattern": {{ours: "start"}}, "linestartpattern": {{ours: "start"}}, "pattern": {{ours: "start"}}, "formatfirstline": {{ours: "start"}}, "begin": {{ours: "start"}},
-	"conditionpattern": {{ours: "continue"}}, "continuepattern": {{ours: "continue"}}, "continuation": {{ours: "continue"}}, "endpattern": {{ours: "end"}}, "lineendpattern": {{ours: "end"}}, "timeoutms": {{ours: "timeout", why: withUnit}}, "flushtimeout": {{ours: "timeout"}},
-	"maxwaittime": {{ours: "timeout"}, {ours: "max_wait"}}, "forceflushperiod": {{ours: "timeout"}}, "flushinterval": {{ours: "max_wait"}, {ours: "timeout"}}, "linedelimiter": {{ours: "delimiter"}}, "docker": {{ours: "format"}}, "container": {{ours: "format"}}, "cri": {{ours: "format"}},
-	"rotatewait": {{why: noClosing}}, "closeinactive": {{why: noClosing}}, "closetimeout": {{why: noClosing}}, "closeremoved": {{why: noClosing}}, "closerenamed": {{why: noClosing}}, "closeeof": {{why: noClosing}}, "harvesterlimit": {{why: noClosing}},
-	"maxconcurrentfiles": {{why: noClosing}}, "cleanremoved": {{ours: "forget_after"}}, "cleaninactive": {{ours: "forget_after"}}, "fingerprint": {{why: noDigests}}, "fingerprintsize": {{why: noDigests}}, "fileidentity": {{why: noDigests}}, "inotifywatcher": {{why: noDigests}},
-	"db": {{why: noCheckpoint}}, "posfile": {{why: noCheckpoint}}, "positions": {{why: noCheckpoint}}, "positionsfile": {{why: noCheckpoint}}, "checkpointfile": {{ours: "state_dir", why: noCheckpoint}}, "storage": {{ours: "state_dir", why: noCheckpoint}},
-	"removeafter": {{why: "Files are never deleted by this program."}}, "deleteafterread": {{why: "Files are never deleted by this program."}}, "autoremoval": {{why: "Files are never deleted by this program."}},
-	"tag": {{why: noTags}}, "match": {{why: noTags}}, "tags": {{why: noTags}}, "type": {{why: "What an emit block is stands behind the word: emit \"kinesis\" { ... }."}}, "name": {{why: "A flow's name stands behind the word: flow \"nginx\" { ... }."}},
+	{neighbour{ours: "paths"}, "path include includes includepaths filepath filepattern filename glob globs pathtargets logfile logs"},
+	{neighbour{ours: "exclude"}, "excludes excludepath excludepaths excludefiles pathexclude ignore blacklist"},
+	{neighbour{ours: "pipes"}, "pipe fifo"},
+	{neighbour{ours: "rotated"}, "rotatedfiles archives olddir"},
+	{neighbour{ours: "start_at"}, "readfrom initialposition startposition position seek"},
+	{neighbour{ours: "start_at", why: "It is \"beginning\" or \"end\"."}, "readfromhead tailfiles frombeginning"},
+	{neighbour{ours: "ignore_older", why: withUnit}, "ignoreoldersecs"},
+	{neighbour{ours: "ignore_older"}, "excludeolderthan limitrecentlymodified maxage"},
+	{neighbour{ours: "poll_interval"}, "refreshinterval scanfrequency pollingwait checkinterval"},
+	{neighbour{ours: "poll_interval", why: withUnit}, "globminimumcooldownms"},
+	{neighbour{ours: "max_record_size"}, "maxlinesize maxlogsize buffermaxsize maxmessagesize linelimit maxeventsize"},
+	{neighbour{ours: "max_record_size", why: sizeUnit}, "maxlinebytes maxbytes"},
+	{neighbour{ours: "on_oversize", why: "It is \"truncate\", \"split\" or \"dead_letter\"."}, "skiplonglines"},
+	{neighbour{ours: "on_oversize"}, "truncatedrecordterminator"},
+	{neighbour{ours: "skip_header_lines"}, "skipheader headerlines skiplines"},
+	{neighbour{ours: "encoding"}, "charset"},
+	{neighbour{ours: "format"}, "codec docker container cri"},
+	{neighbour{ours: "symlinks", why: "It is \"owner\", \"all\" or \"none\"."}, "followsymlinks"},
+	{neighbour{ours: "multiline", why: "It is written multiline { start = \"...\" }."}, "multilinestartpattern parserfirstline"},
+	{neighbour{ours: "multiline"}, "multilinemode multilineparser"},
+	{neighbour{ours: "timeout"}, "multilineflush flushtimeout maxwaittime forceflushperiod"},
+	{neighbour{ours: "start"}, "firstline startpattern linestartpattern pattern formatfirstline begin"},
+	{neighbour{ours: "continue"}, "conditionpattern continuepattern continuation"},
+	{neighbour{ours: "end"}, "endpattern lineendpattern"},
+	{neighbour{ours: "timeout", why: withUnit}, "timeoutms"},
+	{neighbour{ours: "max_wait"}, "flushinterval"},
+	{neighbour{ours: "delimiter"}, "linedelimiter"},
+	{neighbour{why: noClosing}, "rotatewait closeinactive closetimeout closeremoved closerenamed closeeof harvesterlimit maxconcurrentfiles"},
+	{neighbour{ours: "forget_after"}, "cleanremoved cleaninactive"},
+	{neighbour{why: noDigests}, "fingerprint fingerprintsize fileidentity inotifywatcher"},
+	{neighbour{why: noCheckpoint}, "db posfile positions positionsfile"},
+	{neighbour{ours: "state_dir", why: noCheckpoint}, "checkpointfile storage"},
+	{neighbour{why: "Files are never deleted by this program."}, "removeafter deleteafterread autoremoval"},
+	{neighbour{why: noTags}, "tag match tags"},
+	{neighbour{why: "What an emit block is stands behind the word: emit \"kinesis\" { ... }."}, "type"},
+	{neighbour{why: "A flow's name stands behind the word: flow \"nginx\" { ... }."}, "name"},
 
 	// destinations
-	"streamname": {{ours: "stream"}}, "kinesisstream": {{ours: "stream", why: "It is written emit \"kinesis\" { stream = \"...\" }."}, {ours: "emit", why: "It is written emit \"kinesis\" { stream = \"...\" }."}}, "deliverystream": {{ours: "stream", why: "It is written emit \"firehose\" { stream = \"...\" }."}, {ours: "emit", why: "It is written emit \"firehose\" { stream = \"...\" }."}},
-	"deliverystreamname": {{ours: "stream"}}, "arn": {{ours: "stream_arn"}}, "partitionkeyfield": {{ours: "partition_key", why: "It is an expression: partition_key = record.<field>."}}, "partitionkeyoption": {{ours: "partition_key", why: "Left out, records are spread evenly; otherwise it is an expression such as record.client."}},
-	"key": {{ours: "partition_key"}}, "randompartitionkey": {{ours: "partition_key", why: "Left out, records are spread evenly."}}, "aggregation": {{ours: "aggregate", why: "It is \"none\", \"kpl\" or \"lines\"."}}, "aggregationenabled": {{ours: "aggregate", why: "It is \"none\", \"kpl\" or \"lines\"."}}, "kpl": {{ours: "aggregate"}},
-	"aggregationmaxsize": {{ours: "aggregate_size", why: sizeUnit}}, "aggregatedrecordsizebytes": {{ours: "aggregate_size", why: sizeUnit + " aggregate = \"lines\" turns it on."}}, "ordering": {{ours: "order"}}, "ordered": {{ours: "order"}},
-	"maxbufferagemillis": {{ours: "max_wait", why: withUnit}}, "recordmaxbufferedtime": {{ours: "max_wait", why: withUnit}}, "flush": {{ours: "max_wait"}}, "timeoutsecs": {{ours: "max_wait", why: withUnit}}, "linger": {{ours: "max_wait"}}, "lingerms": {{ours: "max_wait", why: withUnit}}, "batchtimeout": {{ours: "max_wait"}},
-	"maxconnections": {{ours: "max_requests"}}, "concurrency": {{ours: "max_requests"}}, "workers": {{ours: "max_requests"}}, "threads": {{ours: "max_requests"}}, "maxinflight": {{ours: "max_requests"}}, "ratelimit": {{ours: "shard_rate_limit", why: asPercent}},
-	"maxbuffersizerecords": {{why: byRead}}, "maxbuffersizebytes": {{why: byRead}}, "batchsize": {{why: byRead}}, "batch": {{why: byRead}}, "maxrecordsperbatch": {{why: byRead}}, "collectionmaxcount": {{why: byRead}}, "collectionmaxsize": {{why: byRead}}, "aggregationmaxcount": {{why: byRead}},
-	"buffer": {{why: noBuffer}}, "membuflimit": {{ours: "memory_limit"}}, "retry": {{why: noBuffer}}, "retryonfailure": {{why: noBuffer}}, "retrylimit": {{why: noBuffer}}, "maxretries": {{why: noBuffer}}, "autoretryrequests": {{why: noBuffer}}, "recordttl": {{why: noBuffer}}, "sendingqueue": {{why: noBuffer}}, "queue": {{why: noBuffer}},
-	"acknowledgements": {{why: "Acknowledgement is not an option: a position is stored only when every destination has the records before it."}}, "healthcheck": {{why: "Health is served at the agent's listen address."}},
-	"newline": {{ours: "delimiter"}}, "separator": {{ours: "delimiter"}}, "appendnewline": {{ours: "delimiter", why: "delimiter = \"\\n\" ends each record with a newline."}}, "outputformat": {{ours: "format"}}, "maxunackedbytes": {{ours: "max_unacked"}},
+	{neighbour{ours: "stream"}, "streamname deliverystreamname"},
+	{neighbour{ours: "stream", why: "It is written emit \"kinesis\" { stream = \"...\" }."}, "kinesisstream"},
+	{neighbour{ours: "stream", why: "It is written emit \"firehose\" { stream = \"...\" }."}, "deliverystream"},
+	{neighbour{ours: "stream_arn"}, "arn"},
+	{neighbour{ours: "partition_key", why: "It is an expression: partition_key = record.<field>."}, "partitionkeyfield"},
+	{neighbour{ours: "partition_key", why: "Left out, records are spread evenly; otherwise it is an expression such as record.client."}, "partitionkeyoption"},
+	{neighbour{ours: "partition_key"}, "key"},
+	{neighbour{ours: "partition_key", why: "Left out, records are spread evenly."}, "randompartitionkey"},
+	{neighbour{ours: "aggregate", why: "It is \"none\", \"kpl\" or \"lines\"."}, "aggregation aggregationenabled"},
+	{neighbour{ours: "aggregate"}, "kpl"},
+	{neighbour{ours: "aggregate_size", why: sizeUnit}, "aggregationmaxsize"},
+	{neighbour{ours: "aggregate_size", why: sizeUnit + " aggregate = \"lines\" turns it on."}, "aggregatedrecordsizebytes"},
+	{neighbour{ours: "order"}, "ordering ordered"},
+	{neighbour{ours: "max_wait", why: withUnit}, "maxbufferagemillis recordmaxbufferedtime timeoutsecs lingerms"},
+	{neighbour{ours: "max_wait"}, "flush linger batchtimeout"},
+	{neighbour{ours: "max_requests"}, "maxconnections concurrency workers threads maxinflight"},
+	{neighbour{ours: "shard_rate_limit", why: asPercent}, "ratelimit"},
+	{neighbour{why: byRead}, "maxbuffersizerecords maxbuffersizebytes batchsize batch maxrecordsperbatch collectionmaxcount collectionmaxsize aggregationmaxcount"},
+	{neighbour{why: noBuffer}, "buffer retry retryonfailure retrylimit maxretries autoretryrequests recordttl sendingqueue queue"},
+	{neighbour{ours: "memory_limit"}, "membuflimit"},
+	{neighbour{why: "Acknowledgement is not an option: a position is stored only when every destination has the records before it."}, "acknowledgements"},
+	{neighbour{why: "Health is served at the agent's listen address."}, "healthcheck"},
+	{neighbour{ours: "delimiter"}, "newline separator"},
+	{neighbour{ours: "delimiter", why: "delimiter = \"\\n\" ends each record with a newline."}, "appendnewline"},
+	{neighbour{ours: "format"}, "outputformat"},
+	{neighbour{ours: "max_unacked"}, "maxunackedbytes"},
 
 	// AWS
-	"awsregion": {{ours: "region"}}, "awsprofile": {{ours: "profile"}}, "kinesisregion": {{ours: "region"}}, "endpointurl": {{ours: "endpoint"}}, "url": {{ours: "endpoint"}}, "kinesisendpoint": {{ours: "endpoints", why: "It is written endpoints { kinesis = \"...\" }."}}, "firehoseendpoint": {{ours: "endpoints", why: "It is written endpoints { firehose = \"...\" }."}},
-	"cloudwatchendpoint": {{ours: "endpoints", why: "It is written endpoints { cloudwatch = \"...\" }."}}, "stsendpoint": {{ours: "endpoints", why: "It is written endpoints { sts = \"...\" }."}}, "usefips": {{ours: "fips"}}, "usefipsendpoint": {{ours: "fips"}}, "dualstack": {{ours: "dual_stack"}}, "usedualstack": {{ours: "dual_stack"}},
-	"httpproxy": {{ours: "proxy"}}, "httpsproxy": {{ours: "proxy"}}, "proxyurl": {{ours: "proxy"}}, "cacert": {{ours: "ca_file"}}, "cabundle": {{ours: "ca_file"}}, "tlscafile": {{ours: "ca_file"}}, "insecure": {{ours: "allow_insecure"}}, "tls": {{ours: "ca_file"}}, "tlsverify": {{ours: "ca_file", why: "Certificates are always checked; add the authority that signed the endpoint's."}},
-	"accesskeyid": {{why: noKeys}}, "secretaccesskey": {{why: noKeys}}, "awsaccesskeyid": {{why: noKeys}}, "awssecretaccesskey": {{why: noKeys}}, "accesskey": {{why: noKeys}}, "secretkey": {{why: noKeys}}, "sessiontoken": {{why: noKeys}}, "credentials": {{why: noKeys}}, "usercredentials": {{why: noKeys}},
+	{neighbour{ours: "region"}, "awsregion kinesisregion"},
+	{neighbour{ours: "profile"}, "awsprofile"},
+	{neighbour{ours: "endpoint"}, "endpointurl url"},
+	{neighbour{ours: "endpoints", why: "It is written endpoints { kinesis = \"...\" }."}, "kinesisendpoint"},
+	{neighbour{ours: "endpoints", why: "It is written endpoints { firehose = \"...\" }."}, "firehoseendpoint"},
+	{neighbour{ours: "endpoints", why: "It is written endpoints { cloudwatch = \"...\" }."}, "cloudwatchendpoint"},
+	{neighbour{ours: "endpoints", why: "It is written endpoints { sts = \"...\" }."}, "stsendpoint"},
+	{neighbour{ours: "fips"}, "usefips usefipsendpoint"},
+	{neighbour{ours: "dual_stack"}, "dualstack usedualstack"},
+	{neighbour{ours: "proxy"}, "httpproxy httpsproxy proxyurl"},
+	{neighbour{ours: "ca_file"}, "cacert cabundle tlscafile tls"},
+	{neighbour{ours: "allow_insecure"}, "insecure"},
+	{neighbour{ours: "ca_file", why: "Certificates are always checked; add the authority that signed the endpoint's."}, "tlsverify"},
+	{neighbour{why: noKeys}, "accesskeyid secretaccesskey awsaccesskeyid awssecretaccesskey accesskey secretkey sessiontoken credentials usercredentials"},
 
 	// agent and metrics
-	"datadir": {{ours: "state_dir"}}, "pathdata": {{ours: "state_dir"}}, "statepath": {{ours: "state_dir"}}, "storagepath": {{ours: "state_dir"}}, "workdir": {{ours: "state_dir"}}, "directory": {{ours: "state_dir"}}, "loglevel": {{ours: "log_level"}}, "level": {{ours: "log_level"}}, "verbosity": {{ours: "log_level"}},
-	"httplisten": {{ours: "listen"}}, "httpport": {{ours: "listen", why: "It is written \"127.0.0.1:9464\"."}}, "httpserver": {{ours: "listen"}}, "port": {{ours: "listen", why: "It is written \"127.0.0.1:9464\"."}, {ours: "endpoint"}}, "address": {{ours: "listen"}}, "bind": {{ours: "listen"}}, "prometheus": {{ours: "listen", why: "Metrics for Prometheus are served there without being asked for."}},
-	"grace": {{ours: "shutdown_timeout"}}, "graceperiod": {{ours: "shutdown_timeout"}}, "maxmemory": {{ours: "memory_limit"}}, "memlimit": {{ours: "memory_limit"}}, "limitmib": {{ours: "memory_limit", why: sizeUnit}}, "socket": {{ours: "control"}}, "controlsocket": {{ours: "control"}},
-	"emitmetrics": {{ours: "enabled"}, {ours: "metrics", why: "They are on by default; metrics \"cloudwatch\" { enabled = false } turns them off."}}, "cloudwatchemitmetrics": {{ours: "metrics", why: "They are on by default; metrics \"cloudwatch\" { enabled = false } turns them off."}}, "cloudwatchnamespace": {{ours: "metrics", why: "It is written metrics \"cloudwatch\" { namespace = \"...\" }."}},
-	"metricsnamespace": {{ours: "namespace"}}, "metricslevel": {{ours: "detail"}}, "cloudwatchtaginstance": {{ours: "dimensions"}}, "taginstance": {{ours: "dimensions"}}, "metricscollectioninterval": {{ours: "interval", why: withUnit}}, "appenddimensions": {{ours: "dimensions"}}, "period": {{ours: "interval"}},
-	"disabled": {{ours: "enabled"}}, "disable": {{ours: "enabled"}}, "oldname": {{ours: "renamed_from"}}, "previousname": {{ours: "renamed_from"}}, "policy": {{ours: "on_full"}}, "whenfull": {{ours: "on_full"}}, "overflow": {{ours: "on_full"}},
+	{neighbour{ours: "state_dir"}, "datadir pathdata statepath storagepath workdir directory"},
+	{neighbour{ours: "log_level"}, "loglevel level verbosity"},
+	{neighbour{ours: "listen"}, "httplisten httpserver address bind"},
+	{neighbour{ours: "listen", why: "It is written \"127.0.0.1:9464\"."}, "httpport port"},
+	{neighbour{ours: "listen", why: "Metrics for Prometheus are served there without being asked for."}, "prometheus"},
+	{neighbour{ours: "shutdown_timeout"}, "grace graceperiod"},
+	{neighbour{ours: "memory_limit"}, "maxmemory memlimit"},
+	{neighbour{ours: "memory_limit", why: sizeUnit}, "limitmib"},
+	{neighbour{ours: "control"}, "socket controlsocket"},
+	{neighbour{ours: "enabled"}, "emitmetrics disabled disable"},
+	{neighbour{ours: "metrics", why: "They are on by default; metrics \"cloudwatch\" { enabled = false } turns them off."}, "cloudwatchemitmetrics"},
+	{neighbour{ours: "metrics", why: "It is written metrics \"cloudwatch\" { namespace = \"...\" }."}, "cloudwatchnamespace"},
+	{neighbour{ours: "namespace"}, "metricsnamespace"},
+	{neighbour{ours: "detail"}, "metricslevel"},
+	{neighbour{ours: "dimensions"}, "cloudwatchtaginstance taginstance appenddimensions"},
+	{neighbour{ours: "interval", why: withUnit}, "metricscollectioninterval"},
+	{neighbour{ours: "interval"}, "period"},
+	{neighbour{ours: "renamed_from"}, "oldname previousname"},
+	{neighbour{ours: "on_full"}, "policy whenfull overflow"},
+
+	// what a word means where the first meaning does not exist
+	{neighbour{ours: "paths"}, "file"},
+	{neighbour{ours: "tail"}, "files"},
+	{neighbour{ours: "cloudwatch"}, "cloudwatch"},
+	{neighbour{ours: "aws"}, "auth"},
+	{neighbour{ours: "arn"}, "rolearn assumerolearn"},
+	{neighbour{ours: "path"}, "filepath filename"},
+	{neighbour{ours: "max_bytes"}, "maxbytes"},
+	{neighbour{ours: "encoding"}, "codec"},
+	{neighbour{ours: "start"}, "multilinestartpattern"},
+	{neighbour{ours: "multiline"}, "multilineflush"},
+	{neighbour{ours: "max_wait"}, "maxwaittime"},
+	{neighbour{ours: "timeout"}, "flushinterval"},
+	{neighbour{ours: "emit", why: "It is written emit \"kinesis\" { stream = \"...\" }."}, "kinesisstream"},
+	{neighbour{ours: "emit", why: "It is written emit \"firehose\" { stream = \"...\" }."}, "deliverystream"},
+	{neighbour{ours: "endpoint"}, "port"},
+	{neighbour{ours: "metrics", why: "They are on by default; metrics \"cloudwatch\" { enabled = false } turns them off."}, "emitmetrics"},
 }
+
+// neighbours are the rows by word.
+var neighbours = func() map[string][]neighbour {
+	byWord := map[string][]neighbour{}
+	for _, row := range neighbourRows {
+		for _, word := range strings.Fields(row.words) {
+			byWord[word] = append(byWord[word], row.neighbour)
+		}
+	}
+	return byWord
+}()
 
 // neighbourValues are words of others for the values of an argument.
 var neighbourValues = map[string]map[string]string{

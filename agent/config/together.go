@@ -23,10 +23,33 @@ func (d *decoder) checkFlow(f *Flow) {
 		}
 		byKind[e.Kind] = e
 	}
+	for _, e := range f.Emits {
+		d.hintAtSizes(f, e)
+	}
 	if len(f.Emits) > 1 {
 		d.warning(f.Range, problem{
 			summary: fmt.Sprintf("The %d destinations of flow %q advance together", len(f.Emits), f.Name),
 			detail:  "While one cannot be reached, the others wait for it, because a record counts as delivered when all have it. Write a flow for each if one must not wait for the other.",
+		})
+	}
+}
+
+// hintAtSizes tells of records that will be larger than the service takes, unless it was set up for them.
+func (d *decoder) hintAtSizes(f *Flow, e *Emit) {
+	largest := f.Tail.MaxRecordSize
+	if e.Aggregate != "none" {
+		largest = max(largest, e.AggregateSize)
+	}
+	switch {
+	case e.Kind == "kinesis" && largest > usualRecord:
+		d.warning(e.Range, problem{
+			summary: fmt.Sprintf("Records of up to %s need a stream that takes them", formatSize(largest)),
+			detail:  "A stream takes records of 1MiB until its MaxRecordSizeInKiB is raised. What it does not take becomes a dead letter.",
+		})
+	case e.Kind == "firehose" && largest > firehoseRecord && largest != defaultTail().MaxRecordSize:
+		d.warning(e.Range, problem{
+			summary: fmt.Sprintf("Firehose takes no records of %s", formatSize(largest)), hint: fmt.Sprintf("max_record_size = %q fits", formatSize(firehoseRecord-1<<10)),
+			detail: "It takes 1,000 KiB with the delimiter. Longer records become dead letters, where max_record_size would truncate or split them.",
 		})
 	}
 }

@@ -92,7 +92,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.identify()
 	c.accessKey = parseAuthorization(r.Header.Get("Authorization")).accessKey
 
-	buf := bodies.Get().(*bytes.Buffer) //nolint:errcheck // the pool holds nothing else
+	buf := bodies.Get().(*bytes.Buffer)
 	buf.Reset()
 	defer bodies.Put(buf)
 	if _, err := io.Copy(buf, http.MaxBytesReader(w, r.Body, maxBody)); err != nil {

@@ -56,7 +56,7 @@ type wireRecord struct {
 }
 
 func (c *call) openPut() error {
-	sc := scratches.Get().(*putScratch) //nolint:errcheck // the pool holds nothing else
+	sc := scratches.Get().(*putScratch)
 	c.put = &putRequest{single: c.operation == "PutRecord", scratch: sc}
 	if c.codec == codecCBOR {
 		return c.openPutCBOR()

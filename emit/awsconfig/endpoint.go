@@ -56,8 +56,9 @@ func (r *route) HandleFinalize(ctx context.Context, in middleware.FinalizeInput,
 	}
 	switch service {
 	case kinesis.ServiceID, firehose.ServiceID, cloudwatch.ServiceID, sts.ServiceID:
+		// The words are the SDK's for an endpoint that cannot be used: package retry knows them as a mistake of the configuration.
 		if req.URL.Scheme != "https" && !r.allowInsecure && !isLoopback(req.URL.Hostname()) {
-			return middleware.FinalizeOutput{}, middleware.Metadata{}, fmt.Errorf("aws endpoint of %s: %w", service, insecureError(req.URL.Host))
+			return middleware.FinalizeOutput{}, middleware.Metadata{}, fmt.Errorf("failed to resolve service endpoint of %s: %w", service, insecureError(req.URL.Host))
 		}
 	}
 	return next.HandleFinalize(ctx, in)

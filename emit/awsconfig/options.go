@@ -26,7 +26,7 @@ type Options struct {
 	Destination string
 	// Version is told to AWS in the user agent as "kinetail/<Version>".
 	Version string
-	// Logger gets the SDK's own warnings. Nil means slog.Default.
+	// Logger gets the SDK's own lines, for debugging. Nil means slog.Default.
 	Logger *slog.Logger
 }
 

@@ -203,13 +203,10 @@ func (s *Session) STS(opts ...func(*sts.Options)) *sts.Client {
 	return sts.NewFromConfig(s.cfg, opts...) // route knows its endpoint
 }
 
-// logTo hands the SDK's lines to l: its warnings as warnings, the rest as debugging.
+// logTo hands the SDK's lines to l for debugging. Its warnings are about single requests, and what those mean is logged by
+// whoever sent them.
 func logTo(l *slog.Logger) logging.Logger {
-	return logging.LoggerFunc(func(class logging.Classification, format string, v ...any) {
-		level := slog.LevelDebug
-		if class == logging.Warn {
-			level = slog.LevelWarn
-		}
-		l.Log(context.Background(), level, "message from the AWS SDK", "text", fmt.Sprintf(format, v...))
+	return logging.LoggerFunc(func(_ logging.Classification, format string, v ...any) {
+		l.Debug("message from the AWS SDK", "text", fmt.Sprintf(format, v...))
 	})
 }

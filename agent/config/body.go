@@ -83,7 +83,7 @@ func (b *body) all(headers ...hcl.BlockHeaderSchema) hcl.Blocks {
 }
 
 // one asks for a block that may be there once, and reads it with f.
-func (b *body) one(name string, f func(*body)) bool {
+func (b *body) one(name string, f func(*body)) {
 	var first *hcl.Block
 	for _, blk := range b.all(hcl.BlockHeaderSchema{Type: name}) {
 		if first != nil {
@@ -97,10 +97,9 @@ func (b *body) one(name string, f func(*body)) bool {
 		if b.d.describing {
 			f(&body{d: b.d, name: name, path: b.path + "." + name, rest: hcl.EmptyBody()})
 		}
-		return false
+		return
 	}
 	f(b.d.body(first, b.path))
-	return true
 }
 
 // refuse names an argument or block that other blocks of this type take, and why this one doesn't.

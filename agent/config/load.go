@@ -20,13 +20,10 @@ type Options struct {
 	// Hostname is host.name for expressions that are computed at load time; "": os.Hostname.
 	Hostname string
 	// CheckExpression says what is wrong with an expression that will be computed for each record, given the values of local.*.
-	// nil: only its names are checked.
+	// nil: what pipeline/expr says.
 	CheckExpression func(expr hcl.Expression, locals map[string]cty.Value) hcl.Diagnostics
-
 	// BaseDir is where relative paths of file() start; "": the directory of the configuration.
 	BaseDir string
-
-	dir string // BaseDir, filled in
 }
 
 func (o Options) filled() Options {

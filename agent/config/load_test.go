@@ -393,6 +393,8 @@ func TestStateDir(t *testing.T) {
 		{"agent {\n  state_dir = \"/srv/z\"\n}\nflow \"x\" {\n", "/srv/z"},
 		{"agent {\n  state_dir = \"relative\"\n}\n", "/var/lib/kinetail"},
 		{"\x00{{{", "/var/lib/kinetail"},
+		{"agent { state_dir = 3 }\n", "/var/lib/kinetail"},
+		{"flow \"x\" {}\n", "/var/lib/kinetail"},
 	} {
 		path := filepath.Join(t.TempDir(), "x.hcl")
 		if err := os.WriteFile(path, []byte(c.src), 0o600); err != nil {

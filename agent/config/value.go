@@ -61,10 +61,10 @@ func (b *body) text(name string, dst *string, words []string, checks ...check) *
 const maxList = 1000
 
 // strs reads a list of strings.
-func (b *body) strs(name string, dst *[]string, checks ...check) *hcl.Attribute {
+func (b *body) strs(name string, dst *[]string, checks ...check) {
 	v, a := b.value(name)
 	if a == nil {
-		return nil
+		return
 	}
 	if !v.Type().IsTupleType() && !v.Type().IsListType() && !v.Type().IsSetType() {
 		example := `["..."]`
@@ -72,7 +72,7 @@ func (b *body) strs(name string, dst *[]string, checks ...check) *hcl.Attribute 
 			example = fmt.Sprintf("[%q]", v.AsString())
 		}
 		b.d.wrongType(a, v, "a list of strings", example)
-		return nil
+		return
 	}
 	at := elementRanges(a.Expr, v.LengthInt())
 	out, ok := make([]string, 0, v.LengthInt()), true
@@ -89,18 +89,17 @@ func (b *body) strs(name string, dst *[]string, checks ...check) *hcl.Attribute 
 		out = append(out, el.AsString())
 	}
 	if !ok {
-		return nil
+		return
 	}
 	if len(out) > maxList {
 		b.d.error(a.Expr.Range(), problem{summary: fmt.Sprintf("%s has more than %d elements", name, maxList), detail: "Use patterns, or write more flows."})
-		return nil
+		return
 	}
 	if len(out) == 0 {
 		b.d.error(a.Expr.Range(), problem{summary: fmt.Sprintf("%s is an empty list", name), detail: "Leave the argument out, or put something into the list."})
-		return nil
+		return
 	}
 	*dst = out
-	return a
 }
 
 // elementRanges says where the elements of a list are; that of the whole where they were not written one by one.
@@ -189,14 +188,14 @@ func (b *body) flag(name string, dst *bool) *hcl.Attribute {
 }
 
 // integer reads a whole number between lowest and highest.
-func (b *body) integer(name string, dst *int, lowest, highest int) *hcl.Attribute {
+func (b *body) integer(name string, dst *int, lowest, highest int) {
 	v, a := b.value(name)
 	if a == nil {
-		return nil
+		return
 	}
 	if v.Type() != cty.Number {
 		b.d.wrongType(a, v, "a number", fmt.Sprint(lowest))
-		return nil
+		return
 	}
 	n, accuracy := v.AsBigFloat().Int64()
 	if accuracy != 0 || n < int64(lowest) || n > int64(highest) {
@@ -204,14 +203,13 @@ func (b *body) integer(name string, dst *int, lowest, highest int) *hcl.Attribut
 			summary: fmt.Sprintf("%s is out of range", name),
 			detail:  fmt.Sprintf("It must be a whole number from %d to %d.", lowest, highest),
 		})
-		return nil
+		return
 	}
 	*dst = int(n)
-	return a
 }
 
 // regexp reads a regular expression. One newline at the end, which a heredoc leaves there, is not part of it.
-func (b *body) regexp(name string, dst *string) *hcl.Attribute {
+func (b *body) regexp(name string, dst *string) {
 	a := b.str(name, dst, func(s string) *problem {
 		s = strings.TrimSuffix(s, "\n")
 		_, err := regexp.Compile(s)
@@ -229,7 +227,6 @@ func (b *body) regexp(name string, dst *string) *hcl.Attribute {
 	if a != nil {
 		*dst = strings.TrimSuffix(*dst, "\n")
 	}
-	return a
 }
 
 var backReference = regexp.MustCompile(`\\[1-9]`)

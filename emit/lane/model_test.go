@@ -54,7 +54,7 @@ func model(t *testing.T, rt *rapid.T) {
 				}
 			}
 		}
-		switch random(8) {
+		switch random(9) {
 		case 0:
 			return false, apiError(500, "InternalFailure")
 		case 1: // stored, in parts perhaps, and the answer is lost
@@ -68,6 +68,10 @@ func model(t *testing.T, rt *rapid.T) {
 			return false, apiError(400, "ExpiredTokenException")
 		case 5:
 			some()
+		case 6: // refused as data, but never a record alone: that would be a dead letter
+			if len(units) > 1 || units[0].N > 1 {
+				return false, apiError(400, "ValidationException")
+			}
 		}
 		return true, nil
 	}

@@ -84,9 +84,7 @@ func (sv *survey) compareAge(a, b *entry) int {
 // welcome decides what becomes of a body that nobody has: a new generation, or nothing.
 func (f *Follower) welcome(e *entry, sv *survey, newest map[string]*generation, now clock) *generation {
 	key := e.st.bodyKey
-	if b, ok := f.ignored[key]; ok && b.size == e.st.size && b.mtime == e.st.mtime {
-		b.seen = f.sweeps
-		f.ignored[key] = b
+	if f.isIgnored(e) {
 		return nil
 	}
 	root, _ := sv.family(e.path)
@@ -139,6 +137,17 @@ func (f *Follower) welcome(e *entry, sv *survey, newest map[string]*generation, 
 	g.holes = sv.reborn[key]
 	f.admit(g, e, first && !beginning, now)
 	return g
+}
+
+// isIgnored says that the body at e was looked into, and has not changed since.
+func (f *Follower) isIgnored(e *entry) bool {
+	b, ok := f.ignored[e.st.bodyKey]
+	if !ok || b.size != e.st.size || b.mtime != e.st.mtime {
+		return false
+	}
+	b.seen = f.sweeps
+	f.ignored[e.st.bodyKey] = b
+	return true
 }
 
 func hasCompressedName(path string) bool {

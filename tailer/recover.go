@@ -15,18 +15,9 @@ const lostSweeps = 3
 
 // recover looks for another body with the content of g, which has lost its own: a copy, a moved or a compressed one.
 func (f *Follower) recover(g *generation, sv *survey, now clock) {
-	waiting := false
-	for _, e := range f.candidates(g, sv) {
-		same, err := f.adopt(g, e, now)
-		if errors.Is(err, errUnfinished) {
-			waiting = true
-		} else if err != nil {
-			f.note(e.path, err.Error())
-		}
-		if same {
-			f.log.Info("found the content again", "path", g.chain.path, "at", e.path, "offset", g.read)
-			return
-		}
+	found, waiting := f.claim(g, sv, now)
+	if found || g.final {
+		return
 	}
 	if waiting || len(sv.w.blind) > 0 && f.unsure(g, sv) {
 		f.early = true
@@ -38,6 +29,23 @@ func (f *Follower) recover(g *generation, sv *survey, now clock) {
 		return
 	}
 	f.giveUp(g, g.lostWhy)
+}
+
+// claim gives g the first body that has its content. waiting says that one is not complete yet.
+func (f *Follower) claim(g *generation, sv *survey, now clock) (found, waiting bool) {
+	for _, e := range f.candidates(g, sv) {
+		same, err := f.adopt(g, e, sv, now)
+		if errors.Is(err, errUnfinished) {
+			waiting = true
+		} else if err != nil {
+			f.note(e.path, err.Error())
+		}
+		if same {
+			f.log.Info("found the content again", "path", g.chain.path, "at", e.path, "offset", g.read)
+			return true, false
+		}
+	}
+	return false, waiting
 }
 
 // giveUp ends a generation whose body is not to be had. What was not read of it is a gap.
@@ -62,10 +70,10 @@ func (f *Follower) giveUp(g *generation, why string) {
 func (f *Follower) candidates(g *generation, sv *survey) []*entry {
 	var family, others []*entry
 	for _, key := range sv.order {
-		if f.bodies[key] != nil || sv.reborn[key] {
+		e := sv.bodies[key][0]
+		if f.bodies[key] != nil || sv.reborn[key] || g.final && f.isIgnored(e) {
 			continue
 		}
-		e := sv.bodies[key][0]
 		root, _ := sv.family(e.path)
 		switch {
 		case root == g.chain.path && e.path != g.chain.path:
@@ -79,7 +87,7 @@ func (f *Follower) candidates(g *generation, sv *survey) []*entry {
 }
 
 // adopt gives g the body at e, if that has its content.
-func (f *Follower) adopt(g *generation, e *entry, now clock) (bool, error) {
+func (f *Follower) adopt(g *generation, e *entry, sv *survey, now clock) (bool, error) {
 	file, st, err := openSafely(e.path, f.opts.Symlinks)
 	if err != nil {
 		return false, err
@@ -108,7 +116,7 @@ func (f *Follower) adopt(g *generation, e *entry, now clock) (bool, error) {
 		}()
 		r = zip
 	}
-	moved := kind == "" && st.birth != 0 && st.birth == g.birth && st.ino == g.shared.rec.Ino
+	moved := kind == "" && sv.plausible(g, e) && st.birth != 0 && st.birth == g.birth && st.ino == g.shared.rec.Ino
 	if ok, err := f.holds(g, e, r, moved, kind == "" && st.size < g.read); err != nil || !ok {
 		return false, err
 	}
@@ -125,11 +133,11 @@ func (f *Follower) adopt(g *generation, e *entry, now clock) (bool, error) {
 		g.size = st.size
 	} else {
 		g.size = max(g.size, g.read+1)
-		g.drained = false
 	}
+	g.final = false
 	f.rename(g, []string{e.path})
 	f.remember(g, func(r *checkpoint.Generation) {
-		r.Dev, r.Ino, r.Birth, r.Compression = st.dev, st.ino, st.birth, kind
+		r.Dev, r.Ino, r.Birth, r.Compression, r.Final = st.dev, st.ino, st.birth, kind, false
 		r.Size = max(st.size, g.read)
 		if kind != "" {
 			r.Size = g.size

@@ -32,7 +32,7 @@ func (f *Follower) sweep(ctx context.Context, now clock) {
 		f.locate(g, sv, now)
 	}
 	for _, g := range slices.Clone(f.gens) {
-		if g.lost > 0 && !g.final {
+		if g.lost > 0 && !g.final || g.final && g.key == (bodyKey{}) {
 			f.recover(g, sv, now)
 		}
 	}
@@ -58,7 +58,7 @@ func (f *Follower) locate(g *generation, sv *survey, now clock) {
 	var names []string
 	var at *entry
 	for _, e := range sv.bodies[g.key] {
-		if g.key != (bodyKey{}) && sameBody(&e.st, g.key, g.birth) {
+		if g.key != (bodyKey{}) && sameBody(&e.st, g.key, g.birth) && sv.plausible(g, e) {
 			names = append(names, e.path)
 			at = e
 		}
@@ -87,6 +87,16 @@ func (f *Follower) locate(g *generation, sv *survey, now clock) {
 	default:
 		f.unbody(g)
 	}
+}
+
+// plausible says whether g can be at e: a body of which nothing is known but its number (which another may have been given in the same
+// tick of the file system's clock) is not looked for under other files' names.
+func (sv *survey) plausible(g *generation, e *entry) bool {
+	if g.head.Len > 0 || slices.Contains(g.names, e.path) {
+		return true
+	}
+	root, _ := sv.family(e.path)
+	return root == g.chain.path || e.link != nil || root == e.path && sv.paths[g.chain.path] == nil
 }
 
 // unbody forgets which body g has: its number may be used again.
@@ -162,6 +172,10 @@ func (f *Follower) inspect(g *generation, st *stat, sv *survey, now clock) {
 		g.size = max(g.size, g.read+1)
 		g.park(f) // a compressor may have written what was read as unfinished
 	} else {
+		if sv == nil && g.read == 0 && g.size == 0 && g.st.size == 0 && len(g.chain.gens) > 1 {
+			f.wantSweep() // what was there between two looks may be in a copy, and comes first
+			return
+		}
 		same, err := f.check(g, st)
 		if err != nil {
 			f.cannotRead(g, err)

@@ -1,0 +1,98 @@
+package parse
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/kinetail/kinetail/pipeline/record"
+)
+
+// csvParser reads one line of comma-separated values as RFC 4180 has them: a column in quotes may hold the delimiter, a doubled quote is
+// one. A line with another number of columns is not in the format. Empty columns without quotes are left out.
+type csvParser struct {
+	columns   []string
+	delimiter byte
+	strings   bool
+}
+
+func newCSV(o Options) (Parser, error) {
+	if len(o.Columns) == 0 {
+		return nil, errors.New("format \"csv\" needs columns = [...], the names of the columns in their order; \"\" leaves a column out")
+	}
+	seen := map[string]bool{}
+	for _, c := range o.Columns {
+		if seen[c] && c != "" {
+			return nil, fmt.Errorf("column %q is named twice", c)
+		}
+		seen[c] = true
+	}
+	p := &csvParser{columns: o.Columns, delimiter: ',', strings: o.Strings}
+	switch {
+	case len(o.Delimiter) == 1 && o.Delimiter != "\"":
+		p.delimiter = o.Delimiter[0]
+	case o.Delimiter != "":
+		return nil, fmt.Errorf("delimiter %q must be one character of ASCII, and no quote", o.Delimiter)
+	}
+	return p, nil
+}
+
+func (p *csvParser) Parse(line string, r *record.Record, arena *[]byte) bool {
+	for n := 0; ; n++ {
+		if n == len(p.columns) {
+			return false
+		}
+		name := p.columns[n]
+		var v record.Value
+		var more bool
+		if line != "" && line[0] == '"' {
+			text, rest, ok := quotedCSV(line, arena)
+			if !ok || rest != "" && rest[0] != p.delimiter {
+				return false
+			}
+			v = record.Of(text)
+			if more = rest != ""; more {
+				rest = rest[1:]
+			}
+			line = rest
+		} else {
+			var text string
+			text, line, more = cut(line, p.delimiter)
+			if text == "" {
+				name = ""
+			}
+			v = typed(text, p.strings)
+		}
+		if name != "" {
+			r.Add(name, v)
+		}
+		if !more {
+			return n == len(p.columns)-1
+		}
+	}
+}
+
+// quotedCSV reads the column that begins with the quote at s[0].
+func quotedCSV(s string, arena *[]byte) (text, rest string, ok bool) {
+	end := strings.IndexByte(s[1:], '"') + 1
+	if end == 0 {
+		return "", s, false
+	}
+	if end+1 == len(s) || s[end+1] != '"' {
+		return s[1:end], s[end+1:], true
+	}
+	start := len(*arena)
+	s = s[1:]
+	for {
+		i := strings.IndexByte(s, '"')
+		if i < 0 {
+			return "", s, false
+		}
+		*arena = append(*arena, s[:i]...)
+		if i+1 == len(s) || s[i+1] != '"' {
+			return record.Alias((*arena)[start:len(*arena):len(*arena)]), s[i+1:], true
+		}
+		*arena = append(*arena, '"')
+		s = s[i+2:]
+	}
+}

@@ -1,0 +1,70 @@
+package parse
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+
+	"github.com/kinetail/kinetail/pipeline/record"
+)
+
+// regexParser takes the named groups of a regular expression (RE2's syntax: linear time). Groups that did not take part are left out.
+type regexParser struct {
+	re      *regexp.Regexp
+	groups  []group
+	strings bool
+}
+
+// group is a named group and how its text is read.
+type group struct {
+	index int
+	name  string
+	kind  string // "", "int", "float", "string"
+}
+
+func newRegex(o Options) (Parser, error) {
+	if o.Pattern == "" {
+		return nil, errors.New("format \"regex\" needs pattern = \"...\" with named groups like (?P<status>\\\\d+)")
+	}
+	re, err := regexp.Compile(o.Pattern)
+	if err != nil {
+		return nil, fmt.Errorf("%w (in a quoted string a backslash is written twice; a heredoc or file(\"...\") takes it as it is)", err)
+	}
+	p := &regexParser{re: re, strings: o.Strings}
+	seen := map[string]bool{}
+	for i, name := range re.SubexpNames() {
+		if name == "" {
+			continue
+		}
+		if seen[name] {
+			return nil, fmt.Errorf("two groups have the name %q", name)
+		}
+		seen[name] = true
+		p.groups = append(p.groups, group{index: i, name: name})
+	}
+	if len(p.groups) == 0 {
+		return nil, errors.New("the pattern has no named groups, so it makes no fields: write (?P<name>...) around what is wanted")
+	}
+	return p, nil
+}
+
+func (p *regexParser) Parse(line string, r *record.Record, _ *[]byte) bool {
+	at := p.re.FindStringSubmatchIndex(line)
+	if at == nil {
+		return false
+	}
+	for _, g := range p.groups {
+		if from := at[2*g.index]; from >= 0 {
+			text := line[from:at[2*g.index+1]]
+			v := typed(text, p.strings || g.kind == "string")
+			if g.kind != "" && g.kind != "string" && text == "" {
+				continue
+			}
+			if g.kind == "" && len(text) == 0 && r.Index(g.name) >= 0 {
+				continue // of several groups of one name the one that matched counts
+			}
+			r.Set(g.name, v)
+		}
+	}
+	return true
+}

@@ -84,7 +84,9 @@ func blockAround(body *hclsyntax.Body, at hcl.Range) *hclsyntax.Block {
 
 var (
 	unquotedUnit = regexp.MustCompile(`=\s*([0-9][0-9.]*[A-Za-z%]+)\s*(?:#.*|//.*)?$`)
-	unquotedPath = regexp.MustCompile(`=\s*(/[^\s"]+)\s*$`)
+	unquotedPath = regexp.MustCompile(`[=\[,]\s*(/[^\s"\],]+)`)
+	singleQuoted = regexp.MustCompile(`'([^'"]*)'`)
+	argument     = regexp.MustCompile(`^\s*[A-Za-z_][\w-]*\s*=[^=]`)
 	colonValue   = regexp.MustCompile(`^\s*([A-Za-z_][\w-]*)\s*:\s*(.+?),?\s*$`)
 )
 
@@ -116,6 +118,16 @@ func explainSyntax(diag *hcl.Diagnostic, text []byte) {
 	case "Invalid expression":
 		if m := unquotedPath.FindStringSubmatch(line); m != nil {
 			say("Text is written in quotes", fmt.Sprintf("write %q", m[1]), "")
+		}
+	case "Invalid character":
+		if m := singleQuoted.FindStringSubmatch(line); m != nil {
+			say("Text is written in double quotes", fmt.Sprintf("write %q", m[1]), "")
+		}
+	case "Missing item separator":
+		if argument.MatchString(line) {
+			say("The list before this is not closed", "a ] is missing before this", "")
+		} else {
+			diag.Extra = extra{hint: "a comma is missing before this"}
 		}
 	case "Invalid escape sequence":
 		say(diag.Summary, `write two backslashes`,

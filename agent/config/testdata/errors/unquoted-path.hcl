@@ -1,0 +1,5 @@
+flow "a" {
+  tail {
+    paths = [/var/log/a.log]
+  }
+}

@@ -139,7 +139,7 @@ func TestFaults(t *testing.T) {
 					o.Aggregate, o.AggregateSize = aggregate, 1000
 				}, awslocal.Options{NoRates: true, Seed: 7})
 				b.srv.SetFaults(faults...)
-				records := numbered(2000)
+				records := numbered(800)
 				b.send(records...)
 				b.settle()
 				arrived := b.delivered()
@@ -151,7 +151,7 @@ func TestFaults(t *testing.T) {
 				if lost > 0 || strange > 0 || int64(repeated) > c.UnknownOutcomes.Load() {
 					t.Errorf("lost %d, strange %d, repeated %d with %d unknown outcomes", lost, strange, repeated, c.UnknownOutcomes.Load())
 				}
-				if c.RecordsSent.Load() != 2000 || c.RecordSendErrors.Load() == 0 || c.RecordsRetried.Load() == 0 {
+				if c.RecordsSent.Load() != 800 || c.RecordSendErrors.Load() == 0 || c.RecordsRetried.Load() == 0 {
 					t.Errorf("sent %d, errors %d, retried %d", c.RecordsSent.Load(), c.RecordSendErrors.Load(), c.RecordsRetried.Load())
 				}
 				if struck := b.srv.Counters().Faults; len(struck) == 0 {

@@ -11,7 +11,6 @@ import (
 	"github.com/kinetail/kinetail/emit"
 	"github.com/kinetail/kinetail/emit/retry"
 	"github.com/kinetail/kinetail/pipeline"
-	"github.com/kinetail/kinetail/tailer"
 )
 
 // Options are what both kinds need.
@@ -20,8 +19,10 @@ type Options struct {
 	Name string
 	// Delimiter ends each record that does not end with it already. Empty means a newline.
 	Delimiter string
-	// DeadLetter keeps a refused record and returns when it is durable. Without it, Put returns an error for such a record.
-	DeadLetter func(ctx context.Context, b *tailer.Batch, p *pipeline.Payload) error
+	// DeadLetters keep refused records.
+	DeadLetters *emit.DeadLetters
+	// DryRun counts refused records and keeps none, and needs no DeadLetters.
+	DryRun bool
 	// Logger is told once when writing begins to fail and once when it goes on. Nil means slog.Default.
 	Logger *slog.Logger
 }
@@ -46,7 +47,8 @@ const closeTimeout = 2 * time.Second
 type destination struct {
 	kind, name string
 	delimiter  []byte
-	deadLetter func(context.Context, *tailer.Batch, *pipeline.Payload) error
+	letters    *emit.DeadLetters
+	dryRun     bool
 	log        *slog.Logger
 	sink       sink
 	queue      *queue
@@ -65,7 +67,7 @@ var _ emit.Destination = (*destination)(nil)
 
 func start(kind string, s sink, o Options) *destination {
 	d := &destination{
-		kind: kind, name: o.Name, delimiter: []byte(o.Delimiter), deadLetter: o.DeadLetter, log: o.Logger,
+		kind: kind, name: o.Name, delimiter: []byte(o.Delimiter), letters: o.DeadLetters, dryRun: o.DryRun, log: o.Logger,
 		sink: s, queue: newQueue(), done: make(chan struct{}),
 	}
 	if d.name == "" {
@@ -87,29 +89,34 @@ func start(kind string, s sink, o Options) *destination {
 // Put implements emit.Destination. It returns an error other than ctx's when standard output has lost its reader, or a refused
 // record cannot be kept.
 func (d *destination) Put(ctx context.Context, p *pipeline.Payloads) error {
+	var letters []emit.DeadLetter
 	for items := p.Items; len(items) > 0; {
 		next, err := d.queue.add(ctx, items, d.delimiter, p.Batch.Ack)
 		if err != nil {
 			return err
 		}
 		if items = items[next:]; len(items) > 0 {
-			if err := d.refuse(ctx, p.Batch, &items[0]); err != nil {
-				return err
-			}
+			letters = append(letters, emit.Letter(p.Batch, &items[0]))
 			items = items[1:]
 		}
 	}
-	return nil
+	return d.keep(ctx, letters)
 }
 
-func (d *destination) refuse(ctx context.Context, b *tailer.Batch, item *pipeline.Payload) error {
-	if d.deadLetter == nil {
-		return fmt.Errorf("a record was refused (%s: %s) and there is nowhere to keep dead letters", item.Refusal.Reason, item.Refusal.Detail)
+// keep returns when refused records are in the dead letters. The caller holds the batch for so long.
+func (d *destination) keep(ctx context.Context, letters []emit.DeadLetter) error {
+	dropped := 0
+	if len(letters) > 0 && !d.dryRun {
+		if d.letters == nil {
+			return fmt.Errorf("a record was refused (%s: %s) and there is nowhere to keep dead letters", letters[0].Reason, letters[0].Detail)
+		}
+		var err error
+		if dropped, err = d.letters.Keep(ctx, letters...); err != nil {
+			return err
+		}
 	}
-	if err := d.deadLetter(ctx, b, item); err != nil {
-		return err
-	}
-	d.counters.RecordsDeadLettered.Add(1)
+	d.counters.RecordsDropped.Add(int64(dropped))
+	d.counters.RecordsDeadLettered.Add(int64(len(letters) - dropped))
 	return nil
 }
 

@@ -36,6 +36,7 @@ func put(t *testing.T, d emit.Destination, records ...string) *atomic.Bool {
 func payloads(acked *atomic.Bool, records ...string) *pipeline.Payloads {
 	p := &pipeline.Payloads{Batch: &tailer.Batch{Ack: tailer.NewAck(func() { acked.Store(true) })}}
 	for i, r := range records {
+		p.Batch.Records = append(p.Batch.Records, tailer.Record{})
 		p.Items = append(p.Items, pipeline.Payload{Data: []byte(r), Record: i})
 	}
 	return p

@@ -155,31 +155,42 @@ func TestStdoutIntoAFile(t *testing.T) {
 }
 
 func TestRefusedRecords(t *testing.T) {
-	var kept []string
-	d, r, w := pipe(t, Options{DeadLetter: func(_ context.Context, _ *tailer.Batch, p *pipeline.Payload) error {
-		kept = append(kept, p.Refusal.Reason+":"+string(p.Data))
-		return nil
-	}})
-	acked := new(atomic.Bool)
-	p := payloads(acked, "a", "bad", "worse", "b")
-	p.Items[1].Refusal = &pipeline.Refusal{Reason: "oversize"}
-	p.Items[2].Refusal = &pipeline.Refusal{Reason: "parse_error"}
-	if err := d.Put(t.Context(), p); err != nil {
-		t.Fatal(err)
+	letters := emit.NewDeadLetters(emit.DeadLetterOptions{StateDir: t.TempDir(), Flow: "f", Destination: "stdout"})
+	refused := func(acked *atomic.Bool) *pipeline.Payloads {
+		p := payloads(acked, "a", "bad", "worse", "b")
+		p.Items[1].Refusal = &pipeline.Refusal{Reason: "oversize"}
+		p.Items[2].Refusal = &pipeline.Refusal{Reason: "parse_error"}
+		return p
 	}
-	p.Batch.Ack.Done(1)
-	flush(t, d)
-	_ = w.Close()
-	if got, _ := io.ReadAll(r); string(got) != "a\nb\n" || strings.Join(kept, " ") != "oversize:bad parse_error:worse" || !acked.Load() {
-		t.Errorf("written %q, dead letters %q, acknowledged %v", got, kept, acked.Load())
-	}
-	if n := d.Status().Counters.RecordsDeadLettered.Load(); n != 2 {
-		t.Errorf("RecordsDeadLettered = %d", n)
+	for name, c := range map[string]struct {
+		o    Options
+		kept int
+	}{
+		"kept":    {Options{DeadLetters: letters}, 2},
+		"dry run": {Options{DryRun: true}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_ = os.Remove(letters.Path())
+			d, r, w := pipe(t, c.o)
+			acked := new(atomic.Bool)
+			p := refused(acked)
+			if err := d.Put(t.Context(), p); err != nil {
+				t.Fatal(err)
+			}
+			p.Batch.Ack.Done(1)
+			flush(t, d)
+			_ = w.Close()
+			text, _ := os.ReadFile(letters.Path())
+			if got, _ := io.ReadAll(r); string(got) != "a\nb\n" || strings.Count(string(text), "\n") != c.kept || !acked.Load() {
+				t.Errorf("written %q, dead letters %q, acknowledged %v", got, text, acked.Load())
+			}
+			if n := d.Status().Counters.RecordsDeadLettered.Load(); n != 2 {
+				t.Errorf("RecordsDeadLettered = %d", n)
+			}
+		})
 	}
 	without, _, _ := pipe(t, Options{})
-	p = payloads(acked, "bad")
-	p.Items[0].Refusal = &pipeline.Refusal{Reason: "oversize"}
-	if err := without.Put(t.Context(), p); err == nil {
+	if err := without.Put(t.Context(), refused(new(atomic.Bool))); err == nil {
 		t.Error("a refused record was taken though it cannot be kept")
 	}
 }

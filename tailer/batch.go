@@ -76,6 +76,9 @@ func (b *Batch) Bytes(i int) []byte {
 	return b.Data[r.Off : r.Off+r.Len : r.Off+r.Len]
 }
 
+// OnRelease sets what Release does, for sources in other packages.
+func (b *Batch) OnRelease(fn func(*Batch)) { b.release = fn }
+
 // Release gives the block back. Neither the batch nor its bytes may be touched afterwards; Ack lives on.
 func (b *Batch) Release() {
 	if b.release != nil {

@@ -74,4 +74,28 @@ func newHashLanes() *hashLanes {
 func (h *hashLanes) Lanes() int                { return hashLaneCount }
 func (h *hashLanes) Hash(key []byte) lane.Hash { return hashKey(key) }
 func (h *hashLanes) Lane(k lane.Hash) int      { return int(k.Hi >> (64 - hashLaneBits)) }
+func (h *hashLanes) Exact() bool               { return false }
+func (h *hashLanes) Rate() lane.Rate           { return lane.Rate{} }
 func (h *hashLanes) Key(i int) []byte          { return h.keys[i][rand.IntN(keysPerLane)] }
+
+// parseDecimal is the other way; ok is false for what is no number of 128 bits.
+func parseDecimal(s string) (h lane.Hash, ok bool) {
+	if s == "" || len(s) > 39 {
+		return lane.Hash{}, false
+	}
+	for i := range len(s) {
+		d := s[i] - '0'
+		if d > 9 {
+			return lane.Hash{}, false
+		}
+		over, hi := bits.Mul64(h.Hi, 10)
+		high, lo := bits.Mul64(h.Lo, 10)
+		lo, carry := bits.Add64(lo, uint64(d), 0)
+		hi, carry = bits.Add64(hi, high, carry)
+		if over != 0 || carry != 0 {
+			return lane.Hash{}, false
+		}
+		h = lane.Hash{Hi: hi, Lo: lo}
+	}
+	return h, true
+}

@@ -2,16 +2,12 @@ package kinesis
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
 	"github.com/kinetail/kinetail/emit"
-	"github.com/kinetail/kinetail/emit/lane"
 	"github.com/kinetail/kinetail/tailer/memory"
 )
 
@@ -33,7 +29,7 @@ type Client interface {
 	PutRecords(context.Context, *kinesis.PutRecordsInput, ...func(*kinesis.Options)) (*kinesis.PutRecordsOutput, error)
 }
 
-// Options configure a destination. Stream or StreamARN, Client, Memory and DeadLetters are needed.
+// Options configure a destination. A Client that is a ShardLister too makes the lanes those of the shards. Stream or StreamARN, Client, Memory and DeadLetters are needed.
 type Options struct {
 	Flow string
 	// Name is the emit block's name; empty means "kinesis".
@@ -50,49 +46,14 @@ type Options struct {
 	// Timeout of a request; 0 means 30 s.
 	Timeout time.Duration
 	// MaxRefused is max_rate of dead letters; 0 means 100 a minute.
-	MaxRefused  int
+	MaxRefused int
+	// ShardRateLimit is times the documented rate of a shard, which bounds what is sent to each; 0 is no bound.
+	ShardRateLimit float64
+	// StateDir is agent.state_dir: the list of shards is kept there for the next start. Empty keeps it nowhere.
+	StateDir    string
 	Memory      *memory.Share
 	DeadLetters *emit.DeadLetters
 	// Invalidate throws the client's cached credentials away. It may be nil.
 	Invalidate func()
 	Log        *slog.Logger // nil means slog.Default
-}
-
-// New starts a destination. Close ends its goroutines.
-func New(o Options) (*lane.Engine, error) {
-	name := o.Stream
-	if name == "" {
-		_, after, ok := strings.Cut(o.StreamARN, ":stream/")
-		if !ok || after == "" {
-			return nil, fmt.Errorf("stream_arn %q does not name a stream: it ends with :stream/NAME", o.StreamARN)
-		}
-		name = after
-	}
-	if o.Client == nil || o.Memory == nil || o.DeadLetters == nil {
-		return nil, errors.New("a kinesis destination needs a client, memory and dead letters")
-	}
-	if o.Order != "" && o.Order != "none" && o.Order != "key" {
-		return nil, fmt.Errorf("order = %q: it is \"none\" or \"key\"", o.Order)
-	}
-	if o.Aggregate != "" && o.Aggregate != "none" {
-		return nil, fmt.Errorf("aggregate = %q: it is \"none\"", o.Aggregate)
-	}
-	if o.Log == nil {
-		o.Log = slog.Default()
-	}
-	return lane.New(lane.Options{
-		Kind: "kinesis", Name: o.Name, Metric: "KinesisStream:" + name,
-		Sender:      newSender(&o),
-		Limits:      lane.Limits{Records: maxRecords, RequestBytes: requestBytes, RecordBytes: maxRecordBytes, KeyChars: maxKeyChars},
-		Map:         newHashLanes(),
-		Ordered:     o.Order == "key",
-		MaxWait:     o.MaxWait,
-		MaxRequests: o.MaxRequests,
-		Timeout:     o.Timeout,
-		MaxRefused:  o.MaxRefused,
-		Memory:      o.Memory,
-		DeadLetters: o.DeadLetters,
-		Invalidate:  o.Invalidate,
-		Log:         o.Log.With("flow", o.Flow),
-	}), nil
 }

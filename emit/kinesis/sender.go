@@ -17,7 +17,8 @@ import (
 type sender struct {
 	client      Client
 	stream, arn *string
-	inputs      sync.Pool // of *input
+	shards      *shardList // nil: nobody may list them
+	inputs      sync.Pool  // of *input
 }
 
 // input is what one call needs, used again for others.
@@ -54,7 +55,28 @@ func (s *sender) Send(ctx context.Context, units []lane.Unit, verdicts []retry.F
 		r := &out.Records[i]
 		verdicts[i] = retry.Record(aws.ToString(r.ErrorCode), aws.ToString(r.ErrorMessage))
 	}
+	if s.shards != nil {
+		s.compare(units, out.Records)
+	}
 	return nil
+}
+
+// compare looks whether the records are in the shards where the map has them.
+func (s *sender) compare(units []lane.Unit, results []types.PutRecordsResultEntry) {
+	m := s.shards.newest.Load()
+	if m == nil {
+		return
+	}
+	for i := range units {
+		id := aws.ToString(results[i].ShardId)
+		if id == "" || len(units[i].First.Key()) == 0 {
+			continue // refused, or its key is anyhow made up: those with keys tell enough
+		}
+		if m.shards[m.Lane(units[i].First.Hash())].ID != id {
+			s.shards.wrong()
+			return
+		}
+	}
 }
 
 // fill makes the entries. The keys of all are one string, for the API wants strings.

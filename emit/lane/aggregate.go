@@ -8,20 +8,21 @@ func (e *Engine) aggregateLane(r *request, i int, now time.Time) {
 	l := &e.lanes[i]
 	clear(r.seen)
 	target := e.target(&l.queue)
+	oneKey := e.o.OneKey || !e.keys.Exact()
 	current, skipped := -1, 0
 	var prev *Record
 	for rec := l.head; rec != nil; {
 		next := rec.next
 		k, known := r.seen[rec.hash]
-		if !known && !e.o.OneKey {
+		if !known && !oneKey {
 			k, known = current, current >= 0
 		}
 		if known && k >= 0 {
 			u := &r.units[k]
-			size := e.o.Aggregator.Size(u.size, u.N, rec)
-			if size <= target && e.fits(r, size-u.size) {
+			size := e.o.Aggregator.Size(u, rec)
+			if size <= target && e.fits(r, size-u.Size) {
 				l.unlink(prev, rec)
-				l.rate.take(0, size-u.size)
+				l.rate.take(0, size-u.Size)
 				e.join(r, u, rec, size)
 				r.seen[rec.hash] = k
 				rec = next
@@ -30,9 +31,9 @@ func (e *Engine) aggregateLane(r *request, i int, now time.Time) {
 		}
 		_, sent := r.seen[rec.hash]
 		switch {
-		case e.o.Ordered && (sent || !e.o.OneKey && current >= 0):
+		case e.o.Ordered && (sent || !oneKey && current >= 0):
 			// Its key is in a unit that is full. Where units mix keys, one of a lane is enough: it grows with the backlog.
-			if !e.o.OneKey {
+			if !oneKey {
 				return
 			}
 			r.seen[rec.hash] = -1 // and none of the key after it may join
@@ -65,8 +66,8 @@ func (e *Engine) target(q *queue) int {
 func (e *Engine) fillLoose(r *request, u *Unit) {
 	for !e.loose.empty() {
 		rec := e.loose.head
-		size := e.o.Aggregator.Size(u.size, u.N, rec)
-		if size > e.o.AggregateSize || !e.fits(r, size-u.size) {
+		size := e.o.Aggregator.Size(u, rec)
+		if size > e.o.AggregateSize || !e.fits(r, size-u.Size) {
 			return
 		}
 		e.loose.unlink(nil, rec)

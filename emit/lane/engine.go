@@ -26,6 +26,7 @@ type Engine struct {
 	lanes    []lane
 	loose    queue // records without a key: they are bound to a lane when it packs
 	cursor   int   // the lane that is asked first for the next request
+	joining  bool  // records are aggregated
 	spread   int   // the lane that is asked first for the next record without a key
 	inflight int
 	width    float64 // requests that may be in flight: adapted between 1 and MaxRequests
@@ -48,7 +49,7 @@ type epoch struct {
 // New starts an engine. Close ends it.
 func New(o Options) *Engine {
 	o.setDefaults()
-	e := &Engine{o: o, wake: make(chan struct{}, 1), width: float64(o.MaxRequests)}
+	e := &Engine{o: o, wake: make(chan struct{}, 1), width: float64(o.MaxRequests), joining: o.Aggregator != nil}
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	e.epochs = []*epoch{{done: make(chan struct{})}}
 	e.setMap(o.Map)
@@ -63,7 +64,7 @@ func (e *Engine) setMap(m Map) {
 	e.lanes = make([]lane, m.Lanes())
 	now := time.Now()
 	for i := range e.lanes {
-		e.lanes[i].rate = newLimiter(e.o.Rate, now)
+		e.lanes[i].rate = newLimiter(m.Rate(), now)
 	}
 	for i := range old {
 		// A key was in one lane and is in one lane, so going through lane by lane keeps its order.
@@ -83,6 +84,13 @@ func (e *Engine) Remap(m Map) {
 	e.newKeys = m
 	e.mu.Unlock()
 	e.signal()
+}
+
+// Plain ends aggregation: from the next request on each record is a unit. For a service that turns out not to support it.
+func (e *Engine) Plain() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.joining = false
 }
 
 func (e *Engine) signal() {

@@ -33,6 +33,8 @@ func (n lanes) Hash(key []byte) Hash {
 	return Hash{binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:])}
 }
 func (n lanes) Lane(h Hash) int  { return int(h.Hi % uint64(n)) }
+func (n lanes) Exact() bool      { return true }
+func (n lanes) Rate() Rate       { return Rate{} }
 func (n lanes) Key(i int) []byte { return strconv.AppendInt([]byte("lane"), int64(i), 10) }
 
 // stored is a record as the service has it.
@@ -128,7 +130,7 @@ var errReset = errors.New("connection reset by peer")
 // joiner aggregates with a zero byte between records.
 type joiner struct{}
 
-func (joiner) Size(size, n int, r *Record) int { return size + 1 + int(r.size) }
+func (joiner) Size(u *Unit, r *Record) int { return u.Size + 1 + int(r.size) }
 
 func (joiner) Build(arena []byte, u *Unit) []byte {
 	from := len(arena)

@@ -42,14 +42,19 @@ type Map interface {
 	Hash(key []byte) Hash
 	// Lane is the lane of a hash.
 	Lane(h Hash) int
+	// Exact says that a lane is a shard, so that records of different keys of a lane may share a unit. The keys of a lane that is only
+	// a guess may belong to different shards.
+	Exact() bool
+	// Rate is the nominal rate of a lane; zero means no limit until the service throttles.
+	Rate() Rate
 	// Key is a random key, of those that fall into the lane, for a record that has none. The bytes are not changed afterwards.
 	Key(lane int) []byte
 }
 
 // Aggregator makes one unit of several records.
 type Aggregator interface {
-	// Size is how many bytes a unit has that holds n records in size bytes already, when r joins them.
-	Size(size, n int, r *Record) int
+	// Size is how many bytes u has at most when r joins it. It has one record or more.
+	Size(u *Unit, r *Record) int
 	// Build sets Data, and Key and HashKey where they differ from the first record's, of a unit of two or more records.
 	// What it needs room for it appends to arena, which it returns.
 	Build(arena []byte, u *Unit) []byte
@@ -72,7 +77,7 @@ type Options struct {
 	Aggregator         Aggregator // nil: each record is a unit
 	// AggregateSize is how large units become, in bytes. Under Ordered with a backlog they become as large as a record may.
 	AggregateSize int
-	// OneKey says that a unit may hold records of one key only: what a Map of guessed lanes needs.
+	// OneKey says that a unit holds records of one key only, even if the Map is exact.
 	OneKey bool
 	// Ordered is order = "key".
 	Ordered bool
@@ -82,8 +87,6 @@ type Options struct {
 	MaxRequests int
 	// Timeout of one request; 0 means 30 s.
 	Timeout time.Duration
-	// Rate is the nominal rate of a lane; zero means no limit until the service throttles.
-	Rate Rate
 	// MaxRefused is how many records the service may refuse in a minute until the circuit opens; 0 means 100.
 	MaxRefused int
 	// Memory is the flow's share. What the engine copies is acquired from it.
@@ -125,4 +128,6 @@ type single struct{}
 func (single) Lanes() int       { return 1 }
 func (single) Hash([]byte) Hash { return Hash{} }
 func (single) Lane(Hash) int    { return 0 }
+func (single) Exact() bool      { return true }
+func (single) Rate() Rate       { return Rate{} }
 func (single) Key(int) []byte   { return nil }

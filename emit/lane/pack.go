@@ -71,7 +71,7 @@ func (e *Engine) due(now time.Time) (bool, time.Time) {
 		if at := q.head.origin.at; oldest.IsZero() || at.Before(oldest) {
 			oldest = at
 		}
-		full = full || e.o.Aggregator != nil && q.bytes >= int64(e.o.AggregateSize)
+		full = full || e.joining && q.bytes >= int64(e.o.AggregateSize)
 	}
 	free := time.Time{} // when the first lane can take a record without a key
 	for i := range e.lanes {
@@ -102,7 +102,7 @@ func (e *Engine) due(now time.Time) (bool, time.Time) {
 		return false, again
 	}
 	limits := &e.o.Limits
-	if e.o.Aggregator == nil {
+	if !e.joining {
 		full = count >= limits.Records || bytes >= int64(limits.RequestBytes)
 	}
 	if hurry || full {
@@ -137,7 +137,7 @@ func (e *Engine) fill(r *request, now time.Time) {
 				continue
 			}
 			before := len(r.units)
-			if e.o.Aggregator == nil {
+			if !e.joining {
 				e.takeLane(r, i)
 			} else {
 				e.aggregateLane(r, i, now)
@@ -160,7 +160,7 @@ func (e *Engine) fill(r *request, now time.Time) {
 // worth says whether it is time to pack the queue. Without aggregation whatever there is fills up a request; an aggregate waits
 // until it is large or old enough.
 func (e *Engine) worth(q *queue, now time.Time) bool {
-	return e.o.Aggregator == nil || e.blocked > 0 || e.flushing() || e.circuit.Open ||
+	return !e.joining || e.blocked > 0 || e.flushing() || e.circuit.Open ||
 		q.bytes >= int64(e.o.AggregateSize) || !q.head.origin.at.Add(e.o.MaxWait).After(now)
 }
 
@@ -183,7 +183,7 @@ func (e *Engine) append(r *request, rec *Record, i int) *Unit {
 
 // join adds a record to a unit, which has size bytes then.
 func (e *Engine) join(r *request, u *Unit, rec *Record, size int) {
-	r.size += size - u.size
+	r.size += size - u.Size
 	u.add(rec, size)
 	r.records++
 	if rec.flags&retried != 0 {
@@ -255,11 +255,11 @@ func (e *Engine) takeLoose(r *request, now time.Time) {
 		e.loose.unlink(nil, rec)
 		u := e.append(r, rec, i)
 		u.Key = key
-		if e.o.Aggregator != nil {
+		if e.joining {
 			e.fillLoose(r, u)
 		}
 		r.size += len(key)
-		e.lanes[i].rate.take(1, u.size+len(key))
+		e.lanes[i].rate.take(1, u.Size+len(key))
 	}
 }
 

@@ -16,12 +16,12 @@ type Unit struct {
 	Explicit bool
 	// Lane that the unit is bound for.
 	Lane int
-	// First is the first of the N records in it; Record.Next leads to the others.
-	First *Record
-	N     int
+	// First is the first of the N records in it; Record.Next leads to the others up to Last.
+	First, Last *Record
+	N           int
+	// Size is the bytes of Data and Key, as far as they are known before Build.
+	Size int
 
-	last    *Record
-	size    int // of Data and Key, before Build
 	verdict retry.Fault
 	buried  bool // in the dead letters: acknowledged, not accepted
 }
@@ -30,11 +30,11 @@ func (u *Unit) add(r *Record, size int) {
 	if u.First == nil {
 		u.First = r
 	} else {
-		u.last.next = r
+		u.Last.next = r
 	}
-	u.last = r
+	u.Last = r
 	u.N++
-	u.size = size
+	u.Size = size
 }
 
 // request is what is sent at once.

@@ -134,5 +134,5 @@ func (e *Engine) putBack(r *request, u *Unit) {
 	if u.First.key == 0 {
 		q = &e.loose
 	}
-	q.pushFront(u.First, u.last)
+	q.pushFront(u.First, u.Last)
 }

@@ -1,0 +1,209 @@
+package kinesis
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/kinetail/kinetail/emit/retry"
+)
+
+// How often shards are listed. ListShards may be called 1,000 times a second and stream, so a fleet spreads its calls.
+const (
+	firstList  = 2 * time.Second  // the first call comes within
+	everyList  = time.Hour        // and then about, without cause
+	listBase   = time.Second      // least time between calls; after calls that fail or change nothing it grows
+	listGrowth = 1.5              // by this
+	listCap    = 30 * time.Second // up to this
+	listTime   = 10 * time.Second // for one call
+	maxPages   = 100              // of up to 1,000 shards
+)
+
+// ShardLister is what is needed of the SDK's client to know the shards.
+type ShardLister interface {
+	ListShards(context.Context, *kinesis.ListShardsInput, ...func(*kinesis.Options)) (*kinesis.ListShardsOutput, error)
+}
+
+// shardList keeps the newest map of a stream. One goroutine lists the shards at the start, about once an hour, and when an answer
+// of the service shows that they have changed.
+type shardList struct {
+	lister      ShardLister
+	stream, arn *string
+	limit       float64 // times the rate of a shard
+	path        string  // where the list is kept over a restart; "" is nowhere
+	log         *slog.Logger
+	changed     func(*shardMap)
+
+	newest  atomic.Pointer[shardMap] // nil until the first list
+	trigger chan struct{}            // holds one token: the map is wrong
+	turn    chan struct{}            // holds one token: who has it may list and owns the fields below
+	pause   time.Duration
+	listed  time.Time // the last call
+	denied  bool
+}
+
+func newShardList(o *Options, lister ShardLister, stream, arn *string, name string, changed func(*shardMap)) *shardList {
+	l := &shardList{
+		lister: lister, stream: stream, arn: arn, limit: o.ShardRateLimit, log: o.Log, changed: changed,
+		trigger: make(chan struct{}, 1), turn: make(chan struct{}, 1), pause: listBase,
+	}
+	if o.StateDir != "" {
+		l.path = filepath.Join(o.StateDir, "shards", url.PathEscape(name)+".json")
+	}
+	l.turn <- struct{}{}
+	return l
+}
+
+// load takes the list that the last run has left: whatever is wrong with it shows in the first answers.
+func (l *shardList) load() *shardMap {
+	if l.path == "" {
+		return nil
+	}
+	text, err := os.ReadFile(l.path)
+	if err != nil {
+		return nil
+	}
+	var shards []shard
+	if json.Unmarshal(text, &shards) != nil {
+		return nil
+	}
+	m, err := newShardMap(shards, l.limit)
+	if err != nil {
+		return nil
+	}
+	l.newest.Store(m)
+	return m
+}
+
+func (l *shardList) save(m *shardMap) error {
+	if l.path == "" {
+		return nil
+	}
+	text, err := json.Marshal(m.shards)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(l.path), 0o700); err != nil {
+		return err
+	}
+	// No fsync: a list that is lost is listed again.
+	tmp := l.path + ".new"
+	if err := os.WriteFile(tmp, text, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, l.path)
+}
+
+// run ends with ctx.
+func (l *shardList) run(ctx context.Context) {
+	next := time.Duration(rand.Int64N(int64(firstList)))
+	for {
+		timer := time.NewTimer(next)
+		select {
+		case <-timer.C:
+		case <-l.trigger:
+			timer.Stop()
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+		l.refresh(ctx)
+		next = retry.Jitter(everyList)
+	}
+}
+
+// wrong says that an answer does not fit the map.
+func (l *shardList) wrong() {
+	select {
+	case l.trigger <- struct{}{}:
+	default:
+	}
+}
+
+// refresh lists the shards, unless that was done a moment ago; then it waits for the moment to be over. It returns the newest map.
+func (l *shardList) refresh(ctx context.Context) *shardMap {
+	before := l.newest.Load()
+	select {
+	case <-l.turn:
+		defer func() { l.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return l.newest.Load()
+	}
+	if now := l.newest.Load(); now != before {
+		return now // somebody else was asked the same
+	}
+	if wait := time.Until(l.listed.Add(l.pause)); wait > 0 {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return before
+		}
+	}
+	l.listed = time.Now()
+	m, err := l.list(ctx)
+	if err == nil && !m.equal(before) {
+		l.pause = listBase
+		l.newest.Store(m)
+		if err := l.save(m); err != nil {
+			l.log.Warn("the list of shards could not be kept for the next start", "file", l.path, "err", err)
+		}
+		l.changed(m)
+		return m
+	}
+	l.pause = min(listCap, time.Duration(float64(l.pause)*listGrowth))
+	if err != nil && ctx.Err() == nil {
+		l.tell(err)
+	}
+	return before
+}
+
+// tell logs what keeps the list from being had, once if it is a matter of permission.
+func (l *shardList) tell(err error) {
+	fault := retry.Classify(err)
+	switch {
+	case fault.Class != retry.Configuration:
+		l.log.Debug("list shards", "err", err)
+	case !l.denied:
+		l.denied = true
+		l.log.Info("the shards cannot be listed: records are spread by their keys' hashes. Allow kinesis:ListShards for fuller aggregates and a rate limit by shard", "err", fault.String())
+	}
+}
+
+func (l *shardList) list(ctx context.Context) (*shardMap, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTime)
+	defer cancel()
+	var all []types.Shard
+	in := &kinesis.ListShardsInput{
+		StreamName: l.stream, StreamARN: l.arn, ShardFilter: &types.ShardFilter{Type: types.ShardFilterTypeAtLatest},
+	}
+	for range maxPages {
+		out, err := l.lister.ListShards(ctx, in)
+		if err != nil {
+			return nil, fmt.Errorf("list shards: %w", err)
+		}
+		all = append(all, out.Shards...)
+		if aws.ToString(out.NextToken) == "" {
+			shards, err := fromList(all)
+			if err != nil {
+				return nil, err
+			}
+			return newShardMap(shards, l.limit)
+		}
+		in = &kinesis.ListShardsInput{NextToken: out.NextToken, StreamARN: l.arn}
+	}
+	return nil, errors.New("list shards: the list does not end")
+}

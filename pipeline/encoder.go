@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"unicode/utf8"
 
@@ -18,14 +19,21 @@ const arenaKept = 4 << 20
 // Refusal for records longer than max_record_size.
 var oversize = &Refusal{Reason: "oversize", Detail: "longer than max_record_size"}
 
+// Refusal for records of which a template makes null.
+var noTemplate = &Refusal{Reason: "template_null", Detail: "a part of the template is null; coalesce gives it a default"}
+
 // EncoderOptions say how the records of a flow are written for one destination.
 type EncoderOptions struct {
-	// Format is "raw" (the default) or "json".
+	// Format is "raw" (the default), "json" or "template".
 	Format string
+	// Template is the text of each record for format "template". A record for which it is null is refused.
+	Template *expr.Program
 	// Delimiter is appended to each record.
 	Delimiter string
 	// PartitionKey gives the partition key; nil spreads the records evenly.
 	PartitionKey *expr.Program
+	// Compression is "" (none), "gzip" or "zstd": each record is compressed by itself, its delimiter included.
+	Compression string
 	// Host is host.name in expressions.
 	Host string
 }
@@ -36,18 +44,19 @@ type EncoderCounts struct {
 	Replaced int64
 	// KeysTruncated is how many partition keys were longer than 256 characters.
 	KeysTruncated int64
-	// Failures is how many partition keys could not be evaluated; those records are spread evenly.
+	// Failures is how many partition keys and templates failed and were taken for null.
 	Failures int64
 }
 
 // Encoder writes the records of one flow for one destination. One goroutine uses it at a time.
 type Encoder struct {
-	opts   EncoderOptions
-	env    expr.Env
-	record record.Record
-	arena  []byte
-	keys   []byte
-	counts EncoderCounts
+	opts     EncoderOptions
+	env      expr.Env
+	record   record.Record
+	arena    []byte
+	keys     []byte
+	compress *compressor
+	counts   EncoderCounts
 }
 
 // NewEncoder makes an Encoder.
@@ -55,58 +64,89 @@ func NewEncoder(opts EncoderOptions) (*Encoder, error) {
 	switch opts.Format {
 	case "":
 		opts.Format = "raw"
-	case "raw", "json":
+	case "raw", "json", "template":
 	default:
-		return nil, fmt.Errorf("format %q is unknown: use \"raw\" or \"json\"", opts.Format)
+		return nil, fmt.Errorf("format %q is unknown: use \"raw\", \"json\" or \"template\"", opts.Format)
 	}
-	e := &Encoder{opts: opts}
+	if (opts.Format == "template") != (opts.Template != nil) {
+		return nil, errors.New("format = \"template\" and template = \"...\" are needed together")
+	}
+	c, err := newCompressor(opts.Compression)
+	if err != nil {
+		return nil, err
+	}
+	e := &Encoder{opts: opts, compress: c}
 	e.env.Record = &e.record
 	e.env.Host = opts.Host
 	return e, nil
 }
 
 // Counts is what was counted until now.
-func (e *Encoder) Counts() EncoderCounts {
-	c := e.counts
-	c.Failures = e.env.Failures
-	return c
-}
+func (e *Encoder) Counts() EncoderCounts { return e.counts }
 
-// Encode writes the records of b into out, which it fills anew. Where the bytes of a record are sent as they are, the payload
-// aliases the batch; else it aliases the encoder's buffer, which the next Encode overwrites. Encode allocates nothing
+// Encode writes the records of b, as they came, into out, which it fills anew. Where the bytes of a record are sent as they are, the
+// payload aliases the batch; else it aliases the encoder's buffer, which the next Encode overwrites. Encode allocates nothing
 // per record once the buffers have grown.
 func (e *Encoder) Encode(b *tailer.Batch, out *Payloads) {
-	out.Batch = b
-	out.Items = out.Items[:0]
-	e.arena = emptied(e.arena)
-	e.keys = emptied(e.keys)
-	e.env.Reset()
+	e.begin(b, out)
+	e.env.Path, e.env.Name, e.env.Dir = "", "", ""
 	if b.Source != nil {
 		e.env.Path, e.env.Name, e.env.Dir = b.Source.Path, b.Source.Name, b.Source.Dir
 	}
+	needsRecord := e.opts.PartitionKey != nil || e.opts.Format != "raw"
+	for i := range b.Records {
+		if b.Records[i].Flags&tailer.Oversize != 0 {
+			out.Items = append(out.Items, Payload{Data: b.Bytes(i), Record: i, Refusal: oversize})
+			continue
+		}
+		if needsRecord {
+			e.env.Reset()
+			fill(&e.record, b, i)
+		}
+		e.add(&e.env, b, i, out)
+	}
+}
+
+// begin makes room for a batch.
+func (e *Encoder) begin(b *tailer.Batch, out *Payloads) {
+	out.Batch = b
+	out.Items = out.Items[:0]
 	if cap(out.Items) < len(b.Records) {
 		out.Items = make([]Payload, 0, len(b.Records))
 	}
-	for i := range b.Records {
-		p := Payload{Record: i}
-		if b.Records[i].Flags&tailer.Oversize != 0 {
-			p.Data, p.Refusal = b.Bytes(i), oversize
-			out.Items = append(out.Items, p)
-			continue
+	e.arena = emptied(e.arena)
+	e.keys = emptied(e.keys)
+}
+
+// add encodes the i-th record of b, which is env.Record now.
+func (e *Encoder) add(env *expr.Env, b *tailer.Batch, i int, out *Payloads) {
+	p := Payload{Record: i}
+	failures := env.Failures
+	switch e.opts.Format {
+	case "json":
+		p.Data = e.json(env.Record)
+	case "template":
+		text, ok := e.opts.Template.Text(env)
+		if !ok {
+			p.Data, p.Refusal = e.json(env.Record), noTemplate
+			break
 		}
-		if e.opts.PartitionKey != nil || e.opts.Format == "json" {
-			fill(&e.record, b, i)
-		}
-		if e.opts.Format == "json" {
-			p.Data = e.json()
-		} else {
-			p.Data = e.raw(b, i)
-		}
-		if e.opts.PartitionKey != nil {
-			p.Key = e.key()
-		}
-		out.Items = append(out.Items, p)
+		start := len(e.arena)
+		e.arena = append(append(e.arena, text...), e.opts.Delimiter...)
+		p.Data = e.arena[start:len(e.arena):len(e.arena)]
+	default:
+		p.Data = e.raw(b, i)
 	}
+	if e.compress != nil && p.Refusal == nil {
+		start := len(e.arena)
+		e.arena = e.compress.append(e.arena, p.Data)
+		p.Data = e.arena[start:len(e.arena):len(e.arena)]
+	}
+	if e.opts.PartitionKey != nil {
+		p.Key = e.key(env)
+	}
+	e.counts.Failures += env.Failures - failures
+	out.Items = append(out.Items, p)
 }
 
 // fill makes the record that a line is before any step: its text, and what container framing knows of it.
@@ -135,16 +175,16 @@ func (e *Encoder) raw(b *tailer.Batch, i int) []byte {
 	return e.arena[start:len(e.arena):len(e.arena)]
 }
 
-func (e *Encoder) json() []byte {
+func (e *Encoder) json(r *record.Record) []byte {
 	start, replaced := len(e.arena), 0
-	e.arena = append(e.record.AppendJSON(e.arena, &replaced), e.opts.Delimiter...)
+	e.arena = append(r.AppendJSON(e.arena, &replaced), e.opts.Delimiter...)
 	e.counts.Replaced += int64(replaced)
 	return e.arena[start:len(e.arena):len(e.arena)]
 }
 
 // key is the record's partition key; empty where the expression is null or empty.
-func (e *Encoder) key() []byte {
-	s, _ := e.opts.PartitionKey.Text(&e.env)
+func (e *Encoder) key(env *expr.Env) []byte {
+	s, _ := e.opts.PartitionKey.Text(env)
 	if len(s) == 0 {
 		return nil
 	}

@@ -1,0 +1,136 @@
+package pipeline
+
+import (
+	"errors"
+	"time"
+
+	"github.com/kinetail/kinetail/pipeline/record"
+	"github.com/kinetail/kinetail/tailer"
+)
+
+// Options are what a Pipeline needs besides its steps.
+type Options struct {
+	// Host is host.name in expressions.
+	Host string
+	// Now is the clock of limit steps, by its monotonic part; nil is time.Now.
+	Now func() time.Time
+}
+
+// Pipeline runs the records of one flow through its steps and writes them for each of its destinations. One goroutine uses it at a
+// time. A flow without steps needs none: its Encoders take the batches as they are.
+type Pipeline struct {
+	steps    []Step
+	redacts  []Step
+	encoders []*Encoder
+	state    state
+	counts   Counts
+	now      func() time.Time
+}
+
+// New makes a Pipeline of steps, in the order in which they are applied, and the encoders of the flow's destinations. The steps and
+// encoders belong to it from then on.
+func New(steps []Step, encoders []*Encoder, o Options) (*Pipeline, error) {
+	p := &Pipeline{steps: steps, encoders: encoders, now: o.Now}
+	if p.now == nil {
+		p.now = time.Now
+	}
+	shaped := false
+	for _, s := range steps {
+		shaped = shaped || s.shapes()
+		if s.Kind() == "redact" {
+			p.redacts = append(p.redacts, s)
+		}
+	}
+	for _, e := range encoders {
+		if shaped && e.opts.Format == "raw" {
+			return nil, errors.New("format = \"raw\" sends the line as it came, and the steps before it would be lost: use \"json\" or \"template\"")
+		}
+	}
+	p.state.env.Record = &p.state.record
+	p.state.env.Host = o.Host
+	p.state.counts = &p.counts
+	return p, nil
+}
+
+// Counts is what the steps counted until now.
+func (p *Pipeline) Counts() Counts {
+	c := p.counts
+	c.Failures, c.LastFailure = p.state.env.Failures, p.state.env.LastFailure
+	return c
+}
+
+// Process runs the records of b through the steps and fills out anew: out[i] is for the i-th encoder. Records that a step drops are in
+// none of them, and counted. Payloads alias the batch or their encoder's buffer, which the next Process overwrites.
+func (p *Pipeline) Process(b *tailer.Batch, out []*Payloads) {
+	s := &p.state
+	s.now = p.now()
+	s.env.Path, s.env.Name, s.env.Dir = "", "", ""
+	if b.Source != nil {
+		s.env.Path, s.env.Name, s.env.Dir = b.Source.Path, b.Source.Name, b.Source.Dir
+	}
+	for i, e := range p.encoders {
+		e.begin(b, out[i])
+	}
+	for i := range b.Records {
+		s.env.Reset()
+		s.arena = emptied(s.arena)
+		s.refusal, s.unparsed = nil, ""
+		fill(&s.record, b, i)
+		if b.Records[i].Flags&tailer.Oversize != 0 {
+			s.refusal = oversize
+		}
+		if !p.apply() {
+			continue
+		}
+		if s.refusal != nil {
+			p.refuse(b, i, out)
+			continue
+		}
+		for j, e := range p.encoders {
+			e.add(&s.env, b, i, out[j])
+		}
+	}
+}
+
+// apply runs the steps; false says that the record is dropped.
+func (p *Pipeline) apply() bool {
+	s := &p.state
+	at := 0
+	for ; at < len(p.steps) && s.refusal == nil; at++ {
+		switch p.steps[at].apply(s) {
+		case drop:
+			return false
+		case refuse:
+			if s.refusal == nil {
+				s.refusal = &Refusal{Reason: p.steps[at].Kind()}
+			}
+		}
+	}
+	if s.refusal == nil {
+		return true
+	}
+	s.counts.Refused++
+	for _, step := range p.redacts { // also those that the record has not come to
+		step.apply(s)
+	}
+	return true
+}
+
+// refuse hands the record's text on with its refusal: the line as it came, or what redaction left of it.
+func (p *Pipeline) refuse(b *tailer.Batch, i int, out []*Payloads) {
+	data := b.Bytes(i)
+	message := p.state.record.Get("message")
+	for j, e := range p.encoders {
+		d := data
+		if len(p.redacts) > 0 {
+			start, replaced := len(e.arena), 0
+			if message.Kind() == record.String {
+				e.arena = append(e.arena, message.Str()...)
+			} else {
+				e.arena = p.state.record.AppendJSON(e.arena, &replaced)
+			}
+			d = e.arena[start:len(e.arena):len(e.arena)]
+		}
+		out[j].Items = append(out[j].Items, Payload{Data: d, Record: i, Refusal: p.state.refusal})
+	}
+}

@@ -128,7 +128,7 @@ func (f *Follower) welcome(e *entry, sv *survey, newest map[string]*generation, 
 	if e.sibling {
 		path = root
 	}
-	g := f.create(f.chain(root), path, e, kind, now)
+	g := f.create(f.chain(root), path, e, kind, sv, now)
 	for _, o := range sv.bodies[key] {
 		if o != e && sameBody(&o.st, g.key, g.birth) {
 			g.names = append(g.names, o.path)
@@ -223,8 +223,23 @@ func newSource(rec checkpoint.Generation) *Source {
 	return &Source{Flow: rec.Flow, Generation: rec.ID, Path: rec.Path, Name: filepath.Base(rec.Path), Dir: filepath.Dir(rec.Path)}
 }
 
-// create makes the newest generation of a chain.
-func (f *Follower) create(c *chain, path string, e *entry, kind string, now clock) *generation {
+// precedes says that the rotated body at e is older than the newest generation that was known: that has the live name still, or nothing
+// of it was known and its name is the newer one.
+func (sv *survey) precedes(e *entry, live *generation) bool {
+	if slices.Contains(live.names, live.chain.path) {
+		return true
+	}
+	if live.read > 0 {
+		return false
+	}
+	if len(live.names) > 0 && sv.paths[live.names[0]] != nil {
+		return sv.compareAge(e, sv.paths[live.names[0]]) < 0
+	}
+	return e.st.mtime < live.st.mtime
+}
+
+// create makes a generation: the newest of its chain, but for a rotated body that comes to light late.
+func (f *Follower) create(c *chain, path string, e *entry, kind string, sv *survey, now clock) *generation {
 	c.seq++
 	wall := time.Now()
 	rec := checkpoint.Generation{
@@ -244,8 +259,7 @@ func (f *Follower) create(c *chain, path string, e *entry, kind string, now cloc
 		}
 	}
 	at := len(c.gens)
-	if live := c.newest(); live != nil && e.path != c.path && (slices.Contains(live.names, c.path) || live.read == 0 && e.st.mtime < live.st.mtime) {
-		// What has a rotated name is older than what the live name still leads to, and than a body of which nothing was known before.
+	if live := c.newest(); live != nil && e.path != c.path && sv.precedes(e, live) {
 		at--
 		g.shared.rec.Seq = live.shared.rec.Seq
 		f.remember(live, func(r *checkpoint.Generation) { r.Seq = c.seq })

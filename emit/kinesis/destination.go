@@ -16,8 +16,9 @@ import (
 // shards.
 type Destination struct {
 	*lane.Engine
-	stop  context.CancelFunc
-	group sync.WaitGroup
+	sender *sender
+	stop   context.CancelFunc
+	group  sync.WaitGroup
 }
 
 var _ emit.Destination = (*Destination)(nil)
@@ -61,7 +62,7 @@ func New(o Options) (*Destination, error) {
 		Invalidate:  o.Invalidate,
 		Log:         o.Log,
 	}
-	d := &Destination{}
+	d := &Destination{sender: s}
 	ctx, stop := context.WithCancel(context.Background())
 	d.stop = stop
 	if lister, ok := o.Client.(ShardLister); ok {

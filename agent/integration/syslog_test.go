@@ -35,7 +35,7 @@ func TestSyslog(t *testing.T) {
 	defer aws.Close()
 	aws.SetFaults(
 		awslocal.Fault{Kind: awslocal.Throttle, Service: "firehose", Share: 0.1},
-		awslocal.Fault{Kind: awslocal.Error, Service: "firehose", Share: 0.05},
+		awslocal.Fault{Kind: awslocal.Error, Service: "firehose", Times: 3},
 		awslocal.Fault{Kind: awslocal.Error, Service: "cloudwatch", Times: 2},
 	)
 
@@ -102,7 +102,7 @@ flow "syslog" {
 		t.Errorf("CloudWatch has RecordSendAttempts = %.0f, which is not RecordsSent + RecordSendErrors = %d + %.0f", attempts, len(written), refused)
 	}
 	if stats("ServiceErrors", destination).Sum == 0 {
-		t.Error("CloudWatch has no ServiceErrors, though some requests failed as a whole")
+		t.Error("CloudWatch has no ServiceErrors, though three requests failed as a whole")
 	}
 	if t.Failed() {
 		for _, d := range aws.Metrics() {

@@ -18,8 +18,8 @@ func newLines(delimiter string) lines {
 }
 
 // Size implements lane.Aggregator. It counts the delimiter that joining needs with the record that joins.
-func (l lines) Size(size, _ int, r *lane.Record) int {
-	size += len(r.Data())
+func (l lines) Size(u *lane.Unit, r *lane.Record) int {
+	size := u.Size + len(r.Data())
 	if !bytes.HasSuffix(r.Data(), l.delimiter) {
 		size += len(l.delimiter)
 	}

@@ -92,12 +92,12 @@ func New(o Options) (*lane.Engine, error) {
 		Kind: "firehose", Name: o.Name, Metric: "DeliveryStream:" + o.Stream,
 		Sender:        newSender(o.Client, o.Stream),
 		Limits:        lane.Limits{Records: maxRecords, RequestBytes: requestBytes, RecordBytes: maxRecordBytes},
+		Map:           stream{},
 		Aggregator:    joined,
 		AggregateSize: o.AggregateSize,
 		MaxWait:       o.MaxWait,
 		MaxRequests:   o.MaxRequests,
 		Timeout:       o.Timeout,
-		Rate:          pace,
 		MaxRefused:    o.MaxRefused,
 		Memory:        o.Memory,
 		DeadLetters:   o.DeadLetters,
@@ -105,3 +105,13 @@ func New(o Options) (*lane.Engine, error) {
 		Log:           o.Log.With("flow", o.Flow),
 	}), nil
 }
+
+// stream is the lane.Map of a service that knows no keys: one lane.
+type stream struct{}
+
+func (stream) Lanes() int            { return 1 }
+func (stream) Hash([]byte) lane.Hash { return lane.Hash{} }
+func (stream) Lane(lane.Hash) int    { return 0 }
+func (stream) Exact() bool           { return true }
+func (stream) Rate() lane.Rate       { return pace }
+func (stream) Key(int) []byte        { return nil }

@@ -129,11 +129,14 @@ func (f *Follower) welcome(e *entry, sv *survey, newest map[string]*generation, 
 		path = root
 	}
 	g := f.create(f.chain(root), path, e, kind, sv, now)
+	var names []string
 	for _, o := range sv.bodies[key] {
-		if o != e && sameBody(&o.st, g.key, g.birth) {
-			g.names = append(g.names, o.path)
+		if sameBody(&o.st, g.key, g.birth) {
+			names = append(names, o.path)
 		}
 	}
+	f.rename(g, names)
+	f.followLink(g, e)
 	g.holes = sv.reborn[key]
 	f.admit(g, e, first && !beginning, now)
 	return g
@@ -249,7 +252,7 @@ func (f *Follower) create(c *chain, path string, e *entry, kind string, sv *surv
 	source := newSource(rec)
 	source.Path, source.Name, source.Dir = path, filepath.Base(path), filepath.Dir(path)
 	g := &generation{
-		chain: c, source: source, key: e.st.bodyKey, birth: e.st.birth, names: []string{e.path}, kind: kind,
+		chain: c, source: source, key: e.st.bodyKey, birth: e.st.birth, kind: kind,
 		st: stat{bodyKey: e.st.bodyKey, size: -1}, grown: now, looked: now,
 	}
 	g.shared.rec = rec
@@ -297,9 +300,14 @@ func lastLineEnd(r io.ReaderAt, end int64) (int64, error) {
 			return 0, fmt.Errorf("look for the last line end: %w", err)
 		}
 		for i := got - 1; i >= 0; i-- {
-			if buf[i] == '\n' {
-				return end - n + int64(i) + 1, nil
+			if buf[i] != '\n' {
+				continue
 			}
+			pos := end - n + int64(i) + 1
+			if i+1 < got && buf[i+1] == 0 && pos%2 == 1 {
+				pos++ // UTF-16, little endian
+			}
+			return pos, nil
 		}
 		end -= n
 	}

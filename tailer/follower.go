@@ -37,6 +37,7 @@ type Follower struct {
 	chains    map[string]*chain
 	gens      []*generation
 	bodies    map[bodyKey]*generation
+	named     map[string]*generation // by the paths where they are to be seen
 	queue     []*generation
 	open      int
 	nextSweep clock
@@ -84,7 +85,7 @@ func open(opts Options) (*Follower, error) {
 	}
 	f := &Follower{
 		opts: opts, log: opts.Log.With("flow", opts.Flow), began: time.Now(), hints: newHints(), done: make(chan struct{}),
-		chains: map[string]*chain{}, bodies: map[bodyKey]*generation{}, ignored: map[bodyKey]ignoredBody{}, notes: map[string]string{},
+		chains: map[string]*chain{}, bodies: map[bodyKey]*generation{}, named: map[string]*generation{}, ignored: map[bodyKey]ignoredBody{}, notes: map[string]string{},
 		watched: map[string]bool{}, bodyLimit: descriptorLimit(), protected: hardLinksProtected(),
 	}
 	f.took = time.Since

@@ -19,14 +19,15 @@ type generation struct {
 	source *Source
 
 	// What it is known by. key is zero when the body is not to be seen anywhere (its content was truncated away, or it is gone).
-	key   bodyKey
-	birth int64
-	names []string // where it is to be seen now
-	st    stat     // at the last look
-	file  *os.File // nil while parked
-	used  clock    // of file, for the LRU
-	zip   *unzip   // the reader of a compressed body; nil while parked
-	kind  string   // of compression
+	key     bodyKey
+	birth   int64
+	names   []string // where it is to be seen now
+	targets []string // what names lead to that are symbolic links
+	st      stat     // at the last look
+	file    *os.File // nil while parked
+	used    clock    // of file, for the LRU
+	zip     *unzip   // the reader of a compressed body; nil while parked
+	kind    string   // of compression
 	// size is how long the content is as far as known: that of the file, or of what it decompresses to.
 	size int64
 

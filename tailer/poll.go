@@ -2,6 +2,7 @@ package tailer
 
 import (
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -98,7 +99,9 @@ func (f *Follower) age(g *generation, now clock) {
 		if join, ok := f.opts.Framer.(Joiner); ok && leftover {
 			wait += join.JoinTimeout()
 		}
-		g.active = g.ready() || now-g.grown < wait
+		if g.active = g.ready() || now-g.grown < wait; !g.active {
+			g.active = f.rewatch(g) // then one look more
+		}
 		return
 	}
 	if g.size != g.polled || g.ready() || g.blocked() {
@@ -128,6 +131,19 @@ func (f *Follower) age(g *generation, now clock) {
 	g.park(f)
 	f.remember(g, func(r *checkpoint.Generation) { r.Final = true })
 	f.publish(g)
+}
+
+// rewatch asks for events of the directories of g, where they were not taken while it was busy.
+func (f *Follower) rewatch(g *generation) bool {
+	began := false
+	if f.opts.Watcher != nil {
+		for _, name := range append(g.targets, g.names...) {
+			if dir := filepath.Dir(name); f.watched[dir] && f.opts.Watcher.want(f.hints, dir) {
+				began = true
+			}
+		}
+	}
+	return began
 }
 
 // drain marks g as drained: the newer generation of the path may start.
@@ -166,19 +182,9 @@ func (f *Follower) heed(now clock) {
 	if len(f.hintPaths) == 0 {
 		return
 	}
-	hinted := make(map[string]bool, len(f.hintPaths))
-	for _, p := range f.hintPaths {
-		hinted[p] = true
-	}
-	for _, g := range f.gens {
-		if g.final || g.lost > 0 {
-			continue
-		}
-		for _, name := range g.names {
-			if hinted[name] {
-				f.visit(g, now)
-				break
-			}
+	for _, path := range f.hintPaths {
+		if g := f.named[path]; g != nil && !g.final && g.lost == 0 {
+			f.visit(g, now)
 		}
 	}
 }
@@ -189,6 +195,11 @@ func (f *Follower) watch(sv *survey) {
 		return
 	}
 	dirs := sv.dirs()
+	for _, g := range f.gens {
+		for _, target := range g.targets {
+			dirs[filepath.Dir(target)] = true
+		}
+	}
 	for dir := range dirs {
 		f.opts.Watcher.want(f.hints, dir)
 		f.watched[dir] = true

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -88,7 +89,10 @@ type world struct {
 	holding bool
 	held    []*Ack
 	logs    *strings.Builder
-	gaps    int64 // of followers that have been closed
+	// descriptors is how many bodies may be open; unprotected is as fs.protected_hardlinks = 0.
+	descriptors int
+	unprotected bool
+	gaps        int64 // of followers that have been closed
 }
 
 type delivered struct {
@@ -131,6 +135,10 @@ func (w *world) start() error {
 	if w.f, err = open(opts); err != nil {
 		return err
 	}
+	if w.descriptors > 0 {
+		w.f.bodyLimit = w.descriptors
+	}
+	w.f.protected = !w.unprotected
 	w.f.now = func() clock { return w.clock }
 	w.f.took = func(time.Time) time.Duration { return 0 }
 	return w.poll()
@@ -379,6 +387,18 @@ func (w *world) do(words []string) error {
 			return errSkip
 		}
 		return os.Lchown(from, num(1, 0), num(1, 0))
+	case "as": // as UID: the follower's rights from now on; needs root
+		if os.Geteuid() != 0 {
+			return errSkip
+		}
+		if num(0, 0) == 0 {
+			return setUser(0)
+		}
+		if err := errors.Join(os.Chmod(filepath.Dir(w.dir), 0o777), os.Chmod(w.dir, 0o777), os.Chmod(w.state, 0o777)); err != nil {
+			return err
+		}
+		runtime.LockOSThread() // never unlocked: the thread ends with the test
+		return setUser(num(0, 0))
 	case "old": // old FILE DURATION: last written so long ago
 		d, err := time.ParseDuration(arg(1))
 		if err != nil {
@@ -423,6 +443,10 @@ func (w *world) option(name string, values []string) error {
 		w.opts.Symlinks = values[0]
 	case "on_ambiguous":
 		w.opts.OnAmbiguous = values[0]
+	case "descriptors":
+		w.descriptors, err = strconv.Atoi(values[0])
+	case "unprotected":
+		w.unprotected = true
 	case "once":
 		w.opts.Once = true
 	case "window":
@@ -466,6 +490,8 @@ func (w *world) renumber() error {
 //	expect each                     every line appended so far has come, some perhaps more than once
 //	expect late|partial NUMBERS     of all that came, these are marked so
 //	expect gap BYTES                are reported as lost
+//	expect open N                   at most so many bodies are open
+//	expect refused N                paths are not read because of who could have put them there
 //	expect skipped FILE WORDS...    status tells why a path is not followed
 //	expect following N              so many generations are not final
 //	expect logged WORDS...
@@ -494,6 +520,13 @@ func (w *world) expect(args []string) error {
 			total += w.f.Status().Counters.GapBytes
 		}
 		return same([]string{strconv.FormatInt(total, 10)}, args[1:])
+	case "open":
+		if n, _ := strconv.Atoi(args[1]); w.f.open > n {
+			return fmt.Errorf("%d are open", w.f.open)
+		}
+		return nil
+	case "refused":
+		return same([]string{strconv.FormatInt(w.f.Status().Counters.FilesRefused, 10)}, args[1:])
 	case "skipped":
 		for _, s := range w.f.Status().Skipped {
 			if s.Path == w.path(args[1]) && strings.Contains(s.Reason, strings.Join(args[2:], " ")) {

@@ -2,6 +2,7 @@ package tailer
 
 import (
 	"context"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -67,6 +68,7 @@ func (f *Follower) locate(g *generation, sv *survey, now clock) {
 	case at != nil:
 		g.lost, g.nameless, g.looked = 0, 0, now
 		f.rename(g, names)
+		f.followLink(g, at)
 		f.bodies[g.key] = g
 		f.inspect(g, &at.st, sv, now)
 	case f.unsure(g, sv):
@@ -139,11 +141,31 @@ func (f *Follower) rename(g *generation, names []string) {
 	if slices.Equal(g.names, names) {
 		return
 	}
+	for _, n := range append(g.names, g.targets...) {
+		if f.named[n] == g {
+			delete(f.named, n)
+		}
+	}
+	g.targets = nil
 	g.names = names
+	for _, n := range names {
+		f.named[n] = g
+	}
 	if len(names) == 0 {
 		return
 	}
 	f.remember(g, func(r *checkpoint.Generation) { r.Names = mergeNames(r.Names, names) })
+}
+
+// followLink takes over what a symbolic link leads to, whose directory is the one that has events.
+func (f *Follower) followLink(g *generation, e *entry) {
+	if e.link == nil || len(g.targets) > 0 {
+		return
+	}
+	if target, err := filepath.EvalSymlinks(e.path); err == nil {
+		g.targets = append(g.targets, target)
+		f.named[target] = g
+	}
 }
 
 // maxNames is how many names of a generation are remembered.

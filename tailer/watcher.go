@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/fsnotify/fsnotify"
 	"golang.org/x/sys/unix"
@@ -20,9 +21,18 @@ type Watcher struct {
 	mu       sync.Mutex
 	dirs     map[string]map[*hints]struct{} // who wants to know of a directory
 	failed   map[string]error               // directories that are wanted and not watched
+	busy     map[string]int                 // events of this second, by directory
+	second   int64
 	overflow int64
 	warned   bool
 }
+
+// maxEvents is how many events of one directory are taken in a second. Above it, the directory is polled until it is asked for again:
+// an event for every line of a busy writer costs thirty times as much as a look each 50 ms.
+const maxEvents = 100
+
+// errBusy is why a directory with more than maxEvents is not watched.
+var errBusy = errors.New("more events than polling would cost")
 
 // hints collects events for one follower until it looks.
 type hints struct {
@@ -77,7 +87,7 @@ func NewWatcher(log *slog.Logger) *Watcher {
 	if log == nil {
 		log = slog.Default()
 	}
-	w := &Watcher{log: log, end: make(chan struct{}), dirs: map[string]map[*hints]struct{}{}, failed: map[string]error{}}
+	w := &Watcher{log: log, end: make(chan struct{}), dirs: map[string]map[*hints]struct{}{}, failed: map[string]error{}, busy: map[string]int{}}
 	fs, err := fsnotify.NewBufferedWatcher(256)
 	if err != nil {
 		log.Warn("no file events: files are polled; raise fs.inotify.max_user_instances for a faster reaction", "error", err)
@@ -116,6 +126,14 @@ func (w *Watcher) tell(e fsnotify.Event) {
 	for h := range w.dirs[dir] {
 		h.add(e.Name, all)
 	}
+	if now := time.Now().Unix(); now != w.second {
+		w.second = now
+		clear(w.busy)
+	}
+	if w.busy[dir]++; w.busy[dir] > maxEvents && w.dirs[dir] != nil && w.failed[dir] == nil {
+		_ = w.fs.Remove(dir) // it may be gone already
+		w.failed[dir] = errBusy
+	}
 	for h := range w.dirs[e.Name] { // the directory itself
 		h.add(e.Name, true)
 	}
@@ -137,21 +155,23 @@ func (w *Watcher) lost(err error) {
 	}
 }
 
-// want watches dir for h, and tries again where that failed before. It says whether the directory is watched.
+// want watches dir for h, and tries again where that failed or was too busy. It says whether that begins now: what was written before
+// gives no event.
 func (w *Watcher) want(h *hints, dir string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.fs == nil {
-		return false
-	}
 	hs := w.dirs[dir]
 	if hs == nil {
 		hs = map[*hints]struct{}{}
 		w.dirs[dir] = hs
 	}
+	if w.fs == nil {
+		hs[h] = struct{}{}
+		return false
+	}
 	_, failed := w.failed[dir]
 	if _, ok := hs[h]; ok && !failed {
-		return true
+		return false
 	}
 	if len(hs) == 0 || failed {
 		if err := w.fs.Add(dir); err != nil {
@@ -188,11 +208,23 @@ func (w *Watcher) drop(h *hints, dir string) {
 	}
 }
 
-// Unwatched is how many directories are polled because they could not be watched.
-func (w *Watcher) Unwatched() int {
+// WatcherStats is how the watcher fares.
+type WatcherStats struct {
+	// Directories are wanted, Polled of them are not watched now: because they can't be, or because they are busy.
+	Directories, Polled int
+	// Overflows counts events lost by the kernel: each made every follower look at everything.
+	Overflows int64
+}
+
+// Stats is how the watcher fares now.
+func (w *Watcher) Stats() WatcherStats {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.failed)
+	st := WatcherStats{Directories: len(w.dirs), Polled: len(w.failed), Overflows: w.overflow}
+	if w.fs == nil {
+		st.Polled = st.Directories
+	}
+	return st
 }
 
 // Close ends the watcher and its goroutine.

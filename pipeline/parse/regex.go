@@ -10,9 +10,11 @@ import (
 
 // regexParser takes the named groups of a regular expression (RE2's syntax: linear time). Groups that did not take part are left out.
 type regexParser struct {
-	re      *regexp.Regexp
-	groups  []group
-	strings bool
+	re *regexp.Regexp
+	// sequence matches instead of re where the pattern is simple enough.
+	sequence *sequence
+	groups   []group
+	strings  bool
 }
 
 // group is a named group and how its text is read.
@@ -30,7 +32,7 @@ func newRegex(o Options) (Parser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w (in a quoted string a backslash is written twice; a heredoc or file(\"...\") takes it as it is)", err)
 	}
-	p := &regexParser{re: re, strings: o.Strings}
+	p := &regexParser{re: re, sequence: newSequence(o.Pattern), strings: o.Strings}
 	seen := map[string]bool{}
 	for i, name := range re.SubexpNames() {
 		if name == "" {
@@ -49,7 +51,12 @@ func newRegex(o Options) (Parser, error) {
 }
 
 func (p *regexParser) Parse(line string, r *record.Record, _ *[]byte) bool {
-	at := p.re.FindStringSubmatchIndex(line)
+	var at []int
+	if p.sequence != nil {
+		at = p.sequence.match(line)
+	} else {
+		at = p.re.FindStringSubmatchIndex(line)
+	}
 	if at == nil {
 		return false
 	}

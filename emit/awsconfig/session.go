@@ -73,7 +73,6 @@ func Load(ctx context.Context, o Options) (*Session, error) {
 	s.cfg.Credentials = s.identity
 	s.cfg.HTTPClient = newClient(transport)
 	s.cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} } // the one retry loop is the destination's
-	s.cfg.RetryMaxAttempts = 1
 	return s, nil
 }
 

@@ -107,14 +107,48 @@ func TestStdoutBlockedReaderHoldsPutUp(t *testing.T) {
 }
 
 func TestStdoutCloseWhileBlocked(t *testing.T) {
-	d, _, w := pipe(t, Options{})
+	d, r, w := pipe(t, Options{})
 	blocking(t, w)
 	acked := put(t, d, strings.Repeat("x", 200<<10))
+	if _, err := r.Read(make([]byte, 1)); err != nil { // it has begun to write
+		t.Fatal(err)
+	}
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if acked.Load() {
 		t.Error("acknowledged though it was not written")
+	}
+}
+
+// TestStdoutErrorInTheMiddleOfARecord lets every third write fail: what was written of a record is not written again.
+func TestStdoutErrorInTheMiddleOfARecord(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	conn, err := w.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := 0
+	s := &stream{chunk: 4, control: func(f func(uintptr)) error {
+		if calls++; calls%3 == 0 {
+			f(1 << 19) // no such descriptor
+			return nil
+		}
+		return conn.Control(f)
+	}}
+	d := closeAtEnd(t, start("stdout", s, withLog(Options{})))
+	acked := put(t, d, "one", "the second record", "3")
+	flush(t, d)
+	_ = w.Close()
+	if got, _ := io.ReadAll(r); string(got) != "one\nthe second record\n3\n" || !acked.Load() {
+		t.Errorf("got %q, acknowledged %v", got, acked.Load())
+	}
+	if d.Status().Counters.RecordSendErrors.Load() == 0 {
+		t.Error("no write has failed")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/kinetail/kinetail/emit"
+	"github.com/kinetail/kinetail/emit/aggregate"
 	"github.com/kinetail/kinetail/emit/lane"
 )
 
@@ -39,8 +40,12 @@ func New(o Options) (*Destination, error) {
 	if o.Order != "" && o.Order != "none" && o.Order != "key" {
 		return nil, fmt.Errorf("order = %q: it is \"none\" or \"key\"", o.Order)
 	}
-	if o.Aggregate != "" && o.Aggregate != "none" {
-		return nil, fmt.Errorf("aggregate = %q: it is \"none\"", o.Aggregate)
+	aggregator, ok := map[string]lane.Aggregator{"": nil, "none": nil, "kpl": aggregate.KPL{}, "lines": aggregate.Lines{}}[o.Aggregate]
+	if !ok {
+		return nil, fmt.Errorf("aggregate = %q: it is \"none\", \"kpl\" or \"lines\"", o.Aggregate)
+	}
+	if o.AggregateSize == 0 {
+		o.AggregateSize = defaultAggregateSize
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
@@ -49,18 +54,22 @@ func New(o Options) (*Destination, error) {
 	s := newSender(&o)
 	engine := lane.Options{
 		Kind: "kinesis", Name: o.Name, Metric: "KinesisStream:" + name,
-		Sender:      s,
-		Limits:      lane.Limits{Records: maxRecords, RequestBytes: requestBytes, RecordBytes: maxRecordBytes, KeyChars: maxKeyChars},
-		Map:         newHashLanes(),
-		Ordered:     o.Order == "key",
-		MaxWait:     o.MaxWait,
-		MaxRequests: o.MaxRequests,
-		Timeout:     o.Timeout,
-		MaxRefused:  o.MaxRefused,
-		Memory:      o.Memory,
-		DeadLetters: o.DeadLetters,
-		Invalidate:  o.Invalidate,
-		Log:         o.Log,
+		Sender:     s,
+		Limits:     lane.Limits{Records: maxRecords, RequestBytes: requestBytes, RecordBytes: maxRecordBytes, KeyChars: maxKeyChars},
+		Map:        newHashLanes(),
+		Aggregator: aggregator,
+		// The limit of a record holds for an aggregate too.
+		AggregateSize: min(o.AggregateSize, maxRecordBytes),
+		OneKey:        o.Aggregate == "lines", // a reader of lines knows the key of the whole only
+		Ordered:       o.Order == "key",
+		MaxWait:       o.MaxWait,
+		MaxRequests:   o.MaxRequests,
+		Timeout:       o.Timeout,
+		MaxRefused:    o.MaxRefused,
+		Memory:        o.Memory,
+		DeadLetters:   o.DeadLetters,
+		Invalidate:    o.Invalidate,
+		Log:           o.Log,
 	}
 	d := &Destination{sender: s}
 	ctx, stop := context.WithCancel(context.Background())
@@ -72,6 +81,11 @@ func New(o Options) (*Destination, error) {
 			engine.Map = m
 		}
 	}
+	// Nothing is sent before the first Put, and so plain is not called before New returns.
+	s.plain = sync.OnceFunc(func() {
+		o.Log.Warn("the stream distributes records by itself and readers cannot take aggregates apart there: records are sent one by one", "stream", name)
+		d.Plain()
+	})
 	d.Engine = lane.New(engine)
 	if s.shards != nil {
 		d.group.Go(func() { s.shards.run(ctx) })

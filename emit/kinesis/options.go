@@ -24,6 +24,9 @@ const (
 // enough that the bodies of max_requests of them fit beside memory_limit. A larger record goes alone.
 const requestBytes = 1 << 20
 
+// defaultAggregateSize is two of the units of 25 KB that a put is billed by.
+const defaultAggregateSize = 2 * 25_600
+
 // Client is what is needed of the SDK's client.
 type Client interface {
 	PutRecords(context.Context, *kinesis.PutRecordsInput, ...func(*kinesis.Options)) (*kinesis.PutRecordsOutput, error)
@@ -38,7 +41,10 @@ type Options struct {
 	Stream, StreamARN string
 	Client            Client
 	Order             string // "none" (also when empty) | "key"
-	Aggregate         string // "none" (also when empty)
+	// Aggregate is "none" (also when empty), "kpl" or "lines". Records for "lines" end with their delimiter already.
+	Aggregate string
+	// AggregateSize is how large aggregates become, in bytes; 0 means 51,200. With Order "key" they grow under a backlog.
+	AggregateSize int
 	// MaxWait is how long a record may wait to be packed; 0 means 1 s.
 	MaxWait time.Duration
 	// MaxRequests in flight; 0 means 8.

@@ -18,6 +18,7 @@ type sender struct {
 	client      Client
 	stream, arn *string
 	shards      *shardList // nil: nobody may list them
+	plain       func()     // ends aggregation
 	inputs      sync.Pool  // of *input
 }
 
@@ -56,27 +57,67 @@ func (s *sender) Send(ctx context.Context, units []lane.Unit, verdicts []retry.F
 		verdicts[i] = retry.Record(aws.ToString(r.ErrorCode), aws.ToString(r.ErrorMessage))
 	}
 	if s.shards != nil {
-		s.compare(units, out.Records)
+		s.compare(ctx, units, out.Records, verdicts)
 	}
 	return nil
 }
 
+// misplaced is the verdict on an aggregate that readers drop. The outcome counts as unknown, for readers that do not look at hashes have
+// the records already.
+var misplaced = retry.Fault{Class: retry.Transient, Code: "misplaced", Message: "the shards have changed: the records are packed anew", Unknown: true}
+
 // compare looks whether the records are in the shards where the map has them.
-func (s *sender) compare(units []lane.Unit, results []types.PutRecordsResultEntry) {
+func (s *sender) compare(ctx context.Context, units []lane.Unit, results []types.PutRecordsResultEntry, verdicts []retry.Fault) {
+	for i := range units {
+		u, id := &units[i], aws.ToString(results[i].ShardId)
+		if id == "" {
+			continue // refused
+		}
+		if u.Explicit && !s.belongs(ctx, u, id) {
+			verdicts[i] = misplaced
+		}
+		// Records that have no key need no look: their key is made up, and those with keys tell enough.
+		if m := s.shards.newest.Load(); m != nil && len(u.First.Key()) > 0 && m.shards[m.Lane(u.First.Hash())].ID != id {
+			s.shards.wrong()
+		}
+	}
+}
+
+// belongs says whether all records of an aggregate belong to the shard in which it landed.
+func (s *sender) belongs(ctx context.Context, u *lane.Unit, id string) bool {
+	if oneKey(u) {
+		return true // wherever it is: its key is there
+	}
 	m := s.shards.newest.Load()
 	if m == nil {
-		return
+		return false // packed by a map that is no more
 	}
-	for i := range units {
-		id := aws.ToString(results[i].ShardId)
-		if id == "" || len(units[i].First.Key()) == 0 {
-			continue // refused, or its key is anyhow made up: those with keys tell enough
-		}
-		if m.shards[m.Lane(units[i].First.Hash())].ID != id {
-			s.shards.wrong()
-			return
+	sh := m.find(id)
+	if sh == nil {
+		if sh = s.shards.refresh(ctx).find(id); sh == nil {
+			return false
 		}
 	}
+	if !sh.has(u.HashKey) {
+		// A shard's range never changes, so the service has not looked at the key: the stream distributes records by itself.
+		s.plain()
+		return false
+	}
+	for r := u.First; r != nil; r = r.Next() {
+		if !sh.has(r.Hash()) {
+			return false
+		}
+	}
+	return true
+}
+
+func oneKey(u *lane.Unit) bool {
+	for r := u.First; r != nil; r = r.Next() {
+		if r.Hash() != u.First.Hash() {
+			return false
+		}
+	}
+	return true
 }
 
 // fill makes the entries. The keys of all are one string, for the API wants strings.

@@ -14,7 +14,7 @@ func (e *Engine) aggregateLane(r *request, i int, now time.Time) {
 	for rec := l.head; rec != nil; {
 		next := rec.next
 		k, known := r.seen[rec.hash]
-		if !known && !oneKey {
+		if !oneKey { // any key may join the last unit
 			k, known = current, current >= 0
 		}
 		if known && k >= 0 {

@@ -28,8 +28,12 @@ func (e *Engine) carry(r *request) {
 // build makes what is sent of a unit.
 func (e *Engine) build(r *request, u *Unit) {
 	u.Explicit = false
-	if u.Key == nil || u.First.key > 0 {
-		u.Key = u.First.Key()
+	u.Key, u.KeyHash = u.First.Key(), u.First.hash
+	if u.lent != nil {
+		u.Key = u.lent
+		if u.N > 1 {
+			u.KeyHash = e.o.Map.Hash(u.lent) // the same in every map
+		}
 	}
 	if u.N == 1 {
 		u.Data = u.First.Data()
@@ -86,10 +90,7 @@ func (e *Engine) try(r *request, units []Unit) bool {
 // divide sends an aggregate that was refused as two. Under Ordered the second waits until the first is accepted, for both may hold the
 // same key.
 func (e *Engine) divide(r *request, u *Unit) bool {
-	left, right := Unit{Lane: u.Lane}, Unit{Lane: u.Lane}
-	if u.First.key == 0 {
-		left.Key, right.Key = u.Key, u.Key
-	}
+	left, right := Unit{Lane: u.Lane, lent: u.lent}, Unit{Lane: u.Lane, lent: u.lent}
 	n := 0
 	for rec := u.First; rec != nil; {
 		next := rec.next

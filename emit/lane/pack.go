@@ -254,7 +254,7 @@ func (e *Engine) takeLoose(r *request, now time.Time) {
 		}
 		e.loose.unlink(nil, rec)
 		u := e.append(r, rec, i)
-		u.Key = key
+		u.Key, u.lent = key, key
 		if e.joining {
 			e.fillLoose(r, u)
 		}

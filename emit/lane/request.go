@@ -11,6 +11,8 @@ import (
 type Unit struct {
 	// Data and Key are what is sent.
 	Data, Key []byte
+	// KeyHash is where Key falls before Build.
+	KeyHash Hash
 	// HashKey takes the place of the key's hash, if Explicit.
 	HashKey  Hash
 	Explicit bool
@@ -22,6 +24,7 @@ type Unit struct {
 	// Size is the bytes of Data and Key, as far as they are known before Build.
 	Size int
 
+	lent    []byte // the key of records that have none
 	verdict retry.Fault
 	buried  bool // in the dead letters: acknowledged, not accepted
 }

@@ -1,0 +1,218 @@
+package aggregate
+
+import (
+	"crypto/md5" // #nosec G501 -- the format's choice
+	"errors"
+	"sync"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/kinetail/kinetail/emit/lane"
+)
+
+// The aggregated record (KPL's "aggregation format" page): magic, a protobuf message, the message's MD5.
+//
+//	AggregatedRecord { repeated string partition_key_table = 1; repeated string explicit_hash_key_table = 2; repeated Record records = 3 }
+//	Record { required uint64 partition_key_index = 1; optional uint64 explicit_hash_key_index = 2; required bytes data = 3; repeated Tag tags = 4 }
+const (
+	magic = "\xf3\x89\x9a\xc2"
+
+	fieldKeys    = 1
+	fieldHashes  = 2
+	fieldRecords = 3
+
+	fieldKeyIndex  = 1
+	fieldHashIndex = 2
+	fieldData      = 3
+)
+
+// outerKey is the partition key of an aggregate: the explicit hash key decides where it goes.
+var outerKey = []byte("a")
+
+// frame is what an aggregate has beside its records and keys, and overhead what a record has at most: a tag and the length of the
+// message, the index of its key, a tag and the length of the data.
+const (
+	frame       = len(magic) + md5.Size + len("a")
+	overhead    = 1 + 5 + 1 + 5 + 1 + 5
+	keyOverhead = 1 + 2
+)
+
+// KPL makes aggregated records of the Kinesis Producer Library's format. The records of a unit must belong to one shard: readers drop an
+// aggregate with a record whose hash is outside the shard they read.
+type KPL struct{}
+
+var _ lane.Aggregator = KPL{}
+
+// Size implements lane.Aggregator. It is an upper bound, exact but for the lengths of lengths where keys repeat one after the other.
+func (KPL) Size(u *lane.Unit, r *lane.Record) int {
+	size := u.Size
+	if u.N == 1 { // it was to be sent raw
+		size += frame + overhead + keyOverhead
+		if len(u.First.Key()) == 0 {
+			size += len(u.Key)
+		}
+	}
+	size += overhead + len(r.Data())
+	if r.Hash() != u.Last.Hash() {
+		size += keyOverhead + len(r.Key())
+	}
+	return size
+}
+
+// tables find the index of a key. A pool of them serves all destinations.
+var tables = sync.Pool{New: func() any { return map[lane.Hash]uint64{} }}
+
+// Build implements lane.Aggregator: the bytes of each record are copied once.
+func (KPL) Build(arena []byte, u *lane.Unit) []byte {
+	index := tables.Get().(map[lane.Hash]uint64)
+	defer func() { clear(index); tables.Put(index) }()
+	from := len(arena)
+	arena = append(arena, magic...)
+	// Records without a key all have the unit's.
+	for r := u.First; r != nil; r = r.Next() {
+		if _, ok := index[r.Hash()]; ok {
+			continue
+		}
+		index[r.Hash()] = uint64(len(index))
+		arena = protowire.AppendTag(arena, fieldKeys, protowire.BytesType)
+		arena = protowire.AppendBytes(arena, keyOf(u, r))
+	}
+	for r := u.First; r != nil; r = r.Next() {
+		k, data := index[r.Hash()], r.Data()
+		n := protowire.SizeTag(fieldKeyIndex) + protowire.SizeVarint(k) + protowire.SizeTag(fieldData) + protowire.SizeBytes(len(data))
+		arena = protowire.AppendTag(arena, fieldRecords, protowire.BytesType)
+		arena = protowire.AppendVarint(arena, uint64(n))
+		arena = protowire.AppendTag(arena, fieldKeyIndex, protowire.VarintType)
+		arena = protowire.AppendVarint(arena, k)
+		arena = protowire.AppendTag(arena, fieldData, protowire.BytesType)
+		arena = protowire.AppendBytes(arena, data)
+	}
+	sum := md5.Sum(arena[from+len(magic):]) // #nosec G401
+	arena = append(arena, sum[:]...)
+	u.Data = arena[from:len(arena):len(arena)]
+	u.HashKey = u.First.Hash()
+	if len(u.First.Key()) == 0 {
+		u.HashKey = u.KeyHash
+	}
+	u.Key, u.Explicit = outerKey, true
+	return arena
+}
+
+func keyOf(u *lane.Unit, r *lane.Record) []byte {
+	if key := r.Key(); len(key) > 0 {
+		return key
+	}
+	return u.Key
+}
+
+// Record is one of the records in an aggregate. Key and Data alias what was decoded.
+type Record struct {
+	Key     []byte
+	HashKey []byte // the explicit hash key in decimal, nil if there is none
+	Data    []byte
+}
+
+var errFormat = errors.New("no aggregated record")
+
+// Decode takes an aggregated record apart. ok is false if data is none, as readers of the format have it: then it is an ordinary
+// record, whatever it begins with.
+func Decode(data []byte) (records []Record, ok bool) {
+	if len(data) < len(magic)+md5.Size || string(data[:len(magic)]) != magic {
+		return nil, false
+	}
+	message := data[len(magic) : len(data)-md5.Size]
+	if sum := md5.Sum(message); string(sum[:]) != string(data[len(data)-md5.Size:]) { // #nosec G401
+		return nil, false
+	}
+	var keys, hashes, inner [][]byte
+	err := fields(message, func(number protowire.Number, value []byte, _ uint64) {
+		switch number {
+		case fieldKeys:
+			keys = append(keys, value)
+		case fieldHashes:
+			hashes = append(hashes, value)
+		case fieldRecords:
+			inner = append(inner, value)
+		}
+	})
+	if err != nil {
+		return nil, false
+	}
+	for _, b := range inner {
+		r, err := decodeRecord(b, keys, hashes)
+		if err != nil {
+			return nil, false
+		}
+		records = append(records, r)
+	}
+	return records, true
+}
+
+func decodeRecord(b []byte, keys, hashes [][]byte) (Record, error) {
+	var r Record
+	key, hash := -1, -1
+	seen := false
+	bad := false
+	pick := func(table [][]byte, n uint64) int {
+		if n >= uint64(len(table)) {
+			bad = true
+			return -1
+		}
+		return int(n)
+	}
+	err := fields(b, func(number protowire.Number, value []byte, n uint64) {
+		switch {
+		case number == fieldKeyIndex && value == nil:
+			key = pick(keys, n)
+		case number == fieldHashIndex && value == nil:
+			hash = pick(hashes, n)
+		case number == fieldData && value != nil:
+			r.Data, seen = value, true
+		}
+	})
+	if err != nil || bad || key < 0 || !seen {
+		return Record{}, errFormat
+	}
+	r.Key = keys[key]
+	if hash >= 0 {
+		r.HashKey = hashes[hash]
+	}
+	return r, nil
+}
+
+// fields calls f for each field of a message: value is nil for a number.
+func fields(b []byte, f func(number protowire.Number, value []byte, n uint64)) error {
+	for len(b) > 0 {
+		number, kind, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		b = b[n:]
+		switch kind {
+		case protowire.BytesType:
+			value, n := protowire.ConsumeBytes(b)
+			if n < 0 {
+				return protowire.ParseError(n)
+			}
+			if value == nil {
+				value = []byte{}
+			}
+			f(number, value, 0)
+			b = b[n:]
+		case protowire.VarintType:
+			value, n := protowire.ConsumeVarint(b)
+			if n < 0 {
+				return protowire.ParseError(n)
+			}
+			f(number, nil, value)
+			b = b[n:]
+		default:
+			n := protowire.ConsumeFieldValue(number, kind, b)
+			if n < 0 {
+				return protowire.ParseError(n)
+			}
+			b = b[n:]
+		}
+	}
+	return nil
+}

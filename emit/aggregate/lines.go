@@ -1,0 +1,21 @@
+package aggregate
+
+import "github.com/kinetail/kinetail/emit/lane"
+
+// Lines joins whole records end to end. Each must end with its delimiter already, or readers cannot tell them apart.
+type Lines struct{}
+
+var _ lane.Aggregator = Lines{}
+
+// Size implements lane.Aggregator.
+func (Lines) Size(u *lane.Unit, r *lane.Record) int { return u.Size + len(r.Data()) }
+
+// Build implements lane.Aggregator.
+func (Lines) Build(arena []byte, u *lane.Unit) []byte {
+	from := len(arena)
+	for r := u.First; r != nil; r = r.Next() {
+		arena = append(arena, r.Data()...)
+	}
+	u.Data = arena[from:len(arena):len(arena)]
+	return arena
+}

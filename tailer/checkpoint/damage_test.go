@@ -81,13 +81,14 @@ func reopened(t *testing.T, dir string, want []Generation, metaHurt bool) (salva
 	}
 	got := mustLoad(t, s, "f")
 	r := s.Rebuilt()
-	if r == nil && metaHurt {
+	switch {
+	case r == nil && metaHurt:
 		isEarlier(t, want, got)
-	} else if r == nil {
+	case r == nil:
 		if !reflect.DeepEqual(want, got) {
 			t.Fatalf("silently wrong: %s", cmp.Diff(want, got))
 		}
-	} else {
+	default:
 		notAhead(t, want, got)
 		if !r.AtOpen || r.Reason == nil || r.Salvaged != len(got) {
 			t.Errorf("rebuilt %+v with %d generations", r, len(got))
@@ -175,11 +176,12 @@ func TestFlippedBits(t *testing.T) {
 			}
 		}
 		sortGenerations(got)
-		if err != nil {
+		switch {
+		case err != nil:
 			notAhead(t, want, got)
-		} else if at < 2*os.Getpagesize() {
+		case at < 2*os.Getpagesize():
 			isEarlier(t, want, got)
-		} else if !reflect.DeepEqual(want, got) {
+		case !reflect.DeepEqual(want, got):
 			t.Fatalf("silently wrong: %s", cmp.Diff(want, got))
 		}
 	}

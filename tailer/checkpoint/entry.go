@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc64"
+	"maps"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -39,13 +40,13 @@ type entry struct {
 // document is how an entry is written, after a header with its checksum. It says its own key, so that it can be recognised without
 // the tree around it.
 type document struct {
-	Schema     int             `json:"schema"`
-	Kind       string          `json:"kind"`
-	Flow       string          `json:"flow"`
-	Key        string          `json:"key"`
-	Rev        uint64          `json:"rev"`
-	Generation json.RawMessage `json:"generation,omitempty"`
-	Value      []byte          `json:"value,omitempty"`
+	Schema     int    `json:"schema"`
+	Kind       string `json:"kind"`
+	Flow       string `json:"flow"`
+	Key        string `json:"key"`
+	Rev        uint64 `json:"rev"`
+	Generation any    `json:"generation,omitempty"` // *Generation, or json.RawMessage with fields of a newer release
+	Value      []byte `json:"value,omitempty"`
 }
 
 // header starts every value: magic, the checksum in 16 hex digits, a space.
@@ -78,11 +79,11 @@ func (e *entry) encode() (value []byte, sum uint64, err error) {
 	if e.kind == kindGeneration {
 		g := e.generation.clone()
 		g.eachPath(toText)
-		if d.Generation, err = json.Marshal(&g); err == nil && len(e.extra) > 0 {
-			d.Generation, err = withExtra(d.Generation, e.extra)
-		}
-		if err != nil {
-			return nil, 0, fmt.Errorf("write generation %q of flow %q: %w", e.key, e.flow, err)
+		d.Generation = &g
+		if len(e.extra) > 0 {
+			if d.Generation, err = withExtra(&g, e.extra); err != nil {
+				return nil, 0, fmt.Errorf("write generation %q of flow %q: %w", e.key, e.flow, err)
+			}
 		}
 	}
 	text, err := json.Marshal(&d)
@@ -96,14 +97,16 @@ func (e *entry) encode() (value []byte, sum uint64, err error) {
 	return append(value, text...), sum, nil
 }
 
-func withExtra(text []byte, extra map[string]json.RawMessage) ([]byte, error) {
+func withExtra(g *Generation, extra map[string]json.RawMessage) (json.RawMessage, error) {
+	text, err := json.Marshal(g)
+	if err != nil {
+		return nil, err
+	}
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(text, &all); err != nil {
 		return nil, err
 	}
-	for k, v := range extra {
-		all[k] = v
-	}
+	maps.Copy(all, extra)
 	return json.Marshal(all)
 }
 
@@ -138,14 +141,15 @@ func decode(value []byte) (*entry, uint64, error) {
 	if crc64.Checksum(text, crcTable) != sum {
 		return nil, 0, fmt.Errorf("%w: the checksum is wrong", errNoEntry)
 	}
-	var d document
+	var generation json.RawMessage
+	d := document{Generation: &generation}
 	if err := json.Unmarshal(text, &d); err != nil {
 		return nil, 0, fmt.Errorf("read an entry: %w", err)
 	}
 	e := &entry{kind: d.Kind, flow: d.Flow, key: fromText(d.Key), rev: d.Rev}
 	switch d.Kind {
 	case kindGeneration:
-		if err := e.decodeGeneration(d.Generation); err != nil {
+		if err := e.decodeGeneration(generation); err != nil {
 			return nil, 0, fmt.Errorf("read generation %q of flow %q: %w", d.Key, d.Flow, err)
 		}
 	case kindScan:

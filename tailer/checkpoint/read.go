@@ -139,15 +139,6 @@ func (im *image) page(id uint64) ([]byte, error) {
 	return p[:n*im.pageSize], nil
 }
 
-// part is length bytes at pos, counted from the element at which it is written.
-func part(p []byte, element, pos, length uint64) ([]byte, error) {
-	at := element + pos
-	if at > uint64(len(p)) || length > uint64(len(p))-at {
-		return nil, errors.New("an element points out of its page")
-	}
-	return p[at : at+length], nil
-}
-
 // element is one key of a page, with the page below it or its value.
 type element struct {
 	key, value []byte

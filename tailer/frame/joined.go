@@ -112,7 +112,7 @@ func (f *joined) Frame(b *tailer.Batch, raw []byte, base int64, closing tailer.C
 		whole := ok || closing == tailer.CloseAll
 		if part > 0 || f.isLong(raw[at:end], whole) {
 			f.closeAll()
-			stop := false
+			var stop bool
 			at, part, stop = f.long(raw, at, end, next, part, ok, whole)
 			f.mark(at)
 			if stop {

@@ -38,7 +38,7 @@ func start(t *testing.T, o Options, framing frame.Options) *Source {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Flow, o.Framer, o.Log = "f", framer, slog.New(slog.NewTextHandler(io.Discard, nil))
+	o.Flow, o.Framer, o.Log = "f", framer, slog.New(slog.DiscardHandler)
 	s, err := Open(o)
 	if err != nil {
 		t.Fatal(err)

@@ -68,9 +68,6 @@ func openPipe(path string) (*os.File, error) {
 	return f, nil
 }
 
-// errReplaced says that the path names another pipe now.
-var errReplaced = errors.New("another file has the name of the pipe")
-
 // readWriters reads what one writer after the other writes; nil is for Close and for a pipe that was removed or replaced.
 func (s *Source) readWriters(f *os.File) error {
 	raw, err := f.SyscallConn()

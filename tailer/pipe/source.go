@@ -113,9 +113,7 @@ func (s *Source) Next(ctx context.Context) (*tailer.Batch, error) {
 		}
 		var timeout <-chan time.Time
 		if wait > 0 {
-			timer := time.NewTimer(wait)
-			defer timer.Stop()
-			timeout = timer.C
+			timeout = time.After(wait)
 		}
 		select {
 		case <-s.ready:
@@ -134,7 +132,7 @@ func (s *Source) charge(ctx context.Context, b *tailer.Batch) (*tailer.Batch, er
 	if m == nil {
 		return b, nil
 	}
-	n := int64(b.End - b.Start)
+	n := b.End - b.Start
 	if err := m.Acquire(ctx, n); err != nil {
 		s.held = b
 		return nil, fmt.Errorf("read %s: %w", s.source.Path, err)
@@ -224,7 +222,10 @@ func (s *Source) add(text string, newline bool) bool {
 // end closes what is pending, and waits until it is handed out, so that another writer's bytes do not continue it.
 func (s *Source) end() {
 	s.mu.Lock()
-	s.ended = true
+	s.ended = len(s.pending) > 0
+	if !s.ended {
+		s.part = 0
+	}
 	s.mu.Unlock()
 	s.signal(s.ready)
 	for {

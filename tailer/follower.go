@@ -40,6 +40,7 @@ type Follower struct {
 	named     map[string]*generation // by the paths where they are to be seen
 	queue     []*generation
 	open      int
+	hand      int // of the clock by which makeRoom goes round
 	nextSweep clock
 	nextPoll  clock
 	sweeps    int
@@ -114,6 +115,8 @@ func open(opts Options) (*Follower, error) {
 // recall makes a generation of what is remembered. Where its body is, the first sweep finds out.
 func (f *Follower) recall(rec checkpoint.Generation) {
 	c := f.chain(rec.Path)
+	// What was handed out and never acknowledged is read again, and before anything newer: it had been drained for nothing.
+	rec.Drained = rec.Drained && rec.Offset >= rec.Size
 	g := &generation{
 		chain: c, source: newSource(rec), key: bodyKey{rec.Dev, rec.Ino}, birth: rec.Birth, kind: rec.Compression, head: rec.Head,
 		read: rec.Offset, size: rec.Size, drained: rec.Drained, final: rec.Final, looked: f.now(), recalled: true,
@@ -194,7 +197,6 @@ func (f *Follower) step(ctx context.Context, now clock) (*Batch, time.Duration, 
 			if !g.ready() || g.blocked() {
 				continue
 			}
-			g.used = now
 			b, err := f.turn(g)
 			if errors.Is(err, errMemory) {
 				short = true
@@ -322,6 +324,12 @@ func (f *Follower) unpark(g *generation) error {
 		}
 	}
 	if g.kind != "" && g.zip == nil {
+		if m := f.opts.Memory; m != nil {
+			if g.charged = unzipMemory(g.kind); !m.TryAcquire(g.charged) {
+				g.charged = 0
+				return errMemory
+			}
+		}
 		g.zip = newUnzip(g.file, g.kind)
 	}
 	return nil
@@ -330,19 +338,20 @@ func (f *Follower) unpark(g *generation) error {
 // errMoved says that another body has taken the name.
 var errMoved = errors.New("another file has taken the name")
 
-// makeRoom parks the longest unused of what may be parked, when as many bodies are open as may be.
+// makeRoom parks bodies in turn when as many are open as may be.
 func (f *Follower) makeRoom() {
-	for f.open >= f.bodyLimit {
-		var oldest *generation
-		for _, g := range f.gens {
-			if g.file != nil && len(g.names) > 0 && (oldest == nil || g.used < oldest.used) {
-				oldest = g
+	for pass := 0; f.open >= f.bodyLimit && pass < 2; pass++ {
+		for range f.gens {
+			f.hand = (f.hand + 1) % len(f.gens)
+			g := f.gens[f.hand]
+			// Bodies without a name are held whatever the limit; those with something to read go last.
+			if g.file == nil || len(g.names) == 0 || pass == 0 && g.queued {
+				continue
+			}
+			if g.park(f); f.open < f.bodyLimit {
+				return
 			}
 		}
-		if oldest == nil {
-			return // all are bodies without a name: they are held whatever the limit
-		}
-		oldest.park(f)
 	}
 }
 

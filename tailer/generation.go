@@ -25,9 +25,10 @@ type generation struct {
 	targets []string // what names lead to that are symbolic links
 	st      stat     // at the last look
 	file    *os.File // nil while parked
-	used    clock    // of file, for the LRU
 	zip     *unzip   // the reader of a compressed body; nil while parked
 	kind    string   // of compression
+	// charged is what reading a compressed body takes of the memory limit, in bytes, while zip is there.
+	charged int64
 	// size is how long the content is as far as known: that of the file, or of what it decompresses to.
 	size int64
 
@@ -105,9 +106,6 @@ func (g *generation) blocked() bool {
 	return false
 }
 
-// pendingBytes says that there is something to read.
-func (g *generation) pendingBytes() bool { return g.size > g.read }
-
 // ready says that a turn may have something to hand out.
 func (g *generation) ready() bool {
 	if g.final || g.lost > 0 || g.err != nil {
@@ -136,6 +134,10 @@ func (g *generation) park(f *Follower) {
 	if g.zip != nil {
 		g.zip.close()
 		g.zip = nil
+		if g.charged > 0 {
+			f.opts.Memory.Release(g.charged)
+			g.charged = 0
+		}
 	}
 	if g.file != nil {
 		_ = g.file.Close() // opened for reading only: nothing can be lost

@@ -60,9 +60,7 @@ func expandBraces(p string) []string {
 			var all []string
 			from := open + 1
 			for _, to := range append(cuts, i) {
-				for _, rest := range expandBraces(p[:open] + p[from:to] + p[i+1:]) {
-					all = append(all, rest)
-				}
+				all = append(all, expandBraces(p[:open]+p[from:to]+p[i+1:])...)
 				from = to + 1
 			}
 			return all

@@ -3,7 +3,6 @@ package tailer
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -28,7 +27,7 @@ func TestLiveRotation(t *testing.T) {
 			defer store.Close()
 			opts := Options{
 				Flow: "live", Paths: []string{filepath.Join(dir, "a.log")}, Framer: lines{}, Store: store, StartAt: "beginning", SweepInterval: 200 * time.Millisecond,
-				Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+				Log: slog.New(slog.DiscardHandler),
 			}
 			if watched {
 				opts.Watcher = NewWatcher(opts.Log)

@@ -13,6 +13,9 @@ import (
 // quietAfter is how long a file is polled after it last grew; then it is parked until an event or a sweep.
 const quietAfter = time.Second
 
+// keepOpen is how many quiet bodies stay open: opening one again costs a few system calls.
+const keepOpen = 128
+
 // activate polls g until it is quiet, and queues it when there is something to read.
 func (f *Follower) activate(g *generation) {
 	if g.ready() {
@@ -101,6 +104,9 @@ func (f *Follower) age(g *generation, now clock) {
 		}
 		if g.active = g.ready() || now-g.grown < wait; !g.active {
 			g.active = f.rewatch(g) // then one look more
+			if !g.active && f.open > keepOpen {
+				g.park(f)
+			}
 		}
 		return
 	}

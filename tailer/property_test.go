@@ -32,7 +32,6 @@ type modelBody struct {
 	lines   []int
 	partial bool // it ends without a line end
 	zipped  bool
-	deleted bool
 }
 
 type model struct {

@@ -153,7 +153,7 @@ func (f *Follower) holds(g *generation, e *entry, r io.ReaderAt, moved, short bo
 	if short || g.head.Len == 0 && !moved {
 		return false, nil
 	}
-	if e.path == g.chain.path || e.sibling == false && !moved {
+	if e.path == g.chain.path || !e.sibling && !moved {
 		// A live file under another name needs more than a few bytes to be taken for this one.
 		if g.head.Len < headEnough && !moved && !isFamily(e.path, g.chain.path) {
 			return false, nil

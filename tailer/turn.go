@@ -45,7 +45,9 @@ func (f *Follower) giveBack(b readBlock) {
 // turn reads one block of g and frames it. It returns nil when there was nothing to hand out, and errMemory when it could not
 // be tried.
 func (f *Follower) turn(g *generation) (*Batch, error) {
-	if err := f.unpark(g); err != nil {
+	if err := f.unpark(g); errors.Is(err, errMemory) {
+		return nil, err
+	} else if err != nil {
 		f.cannotRead(g, err)
 		return nil, nil
 	}
@@ -82,14 +84,15 @@ func (f *Follower) turn(g *generation) (*Batch, error) {
 		raw := buf[pre:n]
 		end := g.read + int64(len(raw))
 		more := n == len(buf)
-		if g.kind != "" {
+		switch {
+		case g.kind != "":
 			g.size = end
 			if more {
 				g.size++
 			}
-		} else if end > g.size {
+		case end > g.size:
 			g.size = end
-		} else if !more && end < g.size {
+		case !more && end < g.size:
 			f.giveBack(block)
 			f.suspect(g) // shorter than when it was looked at
 			return nil, nil

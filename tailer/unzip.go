@@ -21,6 +21,14 @@ const (
 // maxZstdWindow is the most memory that a zstd stream may make us take, in bytes: what "zstd --long" is needed to exceed.
 const maxZstdWindow = 8 << 20
 
+// unzipMemory is what reading one compressed body takes, in bytes: a window, tables and what was read ahead.
+func unzipMemory(kind string) int64 {
+	if kind == zstded {
+		return maxZstdWindow + 1<<20
+	}
+	return 256 << 10
+}
+
 var (
 	// errUnfinished says that a compressed body ends in its middle: it is still being written.
 	errUnfinished = errors.New("compressed file is not complete yet")

@@ -19,6 +19,16 @@ type Verdict struct {
 	Rotations int     `json:"rotations"`
 	Kills     int     `json:"kills"`
 	Seconds   float64 `json:"seconds"`
+	// Metrics are what arrived in CloudWatch.
+	Metrics []Metric `json:"metrics,omitempty"`
+}
+
+// Metric sums one CloudWatch metric up over the demo.
+type Metric struct {
+	Name string  `json:"name"` // with its dimensions
+	Unit string  `json:"unit"`
+	Sum  float64 `json:"sum"`
+	Max  float64 `json:"max"`
 }
 
 // OK says whether the promise was kept: nothing lost, nothing out of order, nothing that was never written.

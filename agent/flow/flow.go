@@ -42,6 +42,8 @@ type Flow struct {
 	Log     *slog.Logger
 	// Commit makes the acknowledged positions durable.
 	Commit func(ctx context.Context) error
+	// Close gives back what belongs to the flow as a whole, when everything else is closed. It may be nil.
+	Close func()
 
 	mu sync.Mutex // one batch at a time goes to the outputs
 }
@@ -135,6 +137,9 @@ func (f *Flow) Stop(ctx context.Context) error {
 	}
 	if f.Commit != nil {
 		all = append(all, f.Commit(context.WithoutCancel(ctx)))
+	}
+	if f.Close != nil {
+		f.Close()
 	}
 	return errors.Join(all...)
 }

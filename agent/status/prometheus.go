@@ -24,7 +24,6 @@ var (
 	descLateBytes   = desc("late_bytes_total", "Bytes that came to a file after a newer one had been started.", "flow")
 	descRefused     = desc("files_refused_total", "Files not read for the sake of safety.", "flow")
 	descReadErrors  = desc("read_errors_total", "Looks at files that failed and are tried again.", "flow")
-	descTruncated   = desc("records_truncated_total", "Records cut at max_record_size.", "flow")
 	descQueued      = desc("queued_bytes", "Bytes that wait to be sent or answered.", "flow", "destination")
 	descCircuit     = desc("circuit_open", "1 while a destination refuses everything and is only probed.", "flow", "destination")
 )
@@ -58,7 +57,6 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		count(descLateBytes, f.LateBytes, f.Name)
 		count(descRefused, f.FilesRefused, f.Name)
 		count(descReadErrors, f.ReadErrors, f.Name)
-		count(descTruncated, f.Truncated, f.Name)
 		for _, d := range f.Destinations {
 			gauge(descQueued, float64(d.QueuedBytes), f.Name, d.Name)
 			gauge(descCircuit, truth(d.CircuitOpen), f.Name, d.Name)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -45,10 +46,11 @@ func answer(w http.ResponseWriter, reasons []string) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"ok": len(reasons) == 0, "reasons": append([]string{}, reasons...)})
 }
 
-// Server is a running listener for a Handler.
+// Server is a running listener.
 type Server struct {
-	http *http.Server
-	done chan struct{}
+	http   *http.Server
+	done   chan struct{}
+	remove string // a socket to remove at the end
 }
 
 // Listen serves h on a TCP address until Close. An address that is taken is an error; the agent runs without it.
@@ -57,6 +59,10 @@ func Listen(address string, h http.Handler, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for health and metrics: %w (set agent { listen = ... } to another address or \"off\")", err)
 	}
+	return serve(l, h, log.With("address", address)), nil
+}
+
+func serve(l net.Listener, h http.Handler, log *slog.Logger) *Server {
 	s := &Server{
 		http: &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute},
 		done: make(chan struct{}),
@@ -64,10 +70,10 @@ func Listen(address string, h http.Handler, log *slog.Logger) (*Server, error) {
 	go func() {
 		defer close(s.done)
 		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("the health and metrics listener ended", "address", address, "error", err)
+			log.Error("a listener ended", "error", err)
 		}
 	}()
-	return s, nil
+	return s
 }
 
 // Close ends the listener and its connections.
@@ -78,4 +84,7 @@ func (s *Server) Close() {
 		_ = s.http.Close()
 	}
 	<-s.done
+	if s.remove != "" {
+		_ = os.Remove(s.remove)
+	}
 }

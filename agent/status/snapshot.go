@@ -34,6 +34,7 @@ type Flow struct {
 	State        string        `json:"state"`
 	Error        string        `json:"error,omitempty"` // why it failed
 	Files        []File        `json:"files"`
+	Skipped      []Skipped     `json:"skipped,omitempty"`
 	Destinations []Destination `json:"destinations"`
 
 	LagBytes   int64   `json:"lag_bytes"`   // not yet acknowledged by all destinations
@@ -44,7 +45,6 @@ type Flow struct {
 	LateBytes    int64 `json:"late_bytes"`
 	FilesRefused int64 `json:"files_refused"`
 	ReadErrors   int64 `json:"read_errors"`
-	Truncated    int64 `json:"records_truncated"`
 }
 
 // File is one generation of a followed path.
@@ -56,6 +56,12 @@ type File struct {
 	Committed  int64    `json:"committed"`
 	LagSeconds float64  `json:"lag_seconds"`
 	State      string   `json:"state"` // "following", "drained", "final", or why it is not read
+}
+
+// Skipped is a path that matches a pattern and is not followed.
+type Skipped struct {
+	Path   string `json:"path"`
+	Reason string `json:"reason"`
 }
 
 // Destination is one emit block's part of a Snapshot. The counters are those of emit.Counters, since the process started.

@@ -1,0 +1,238 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/kinetail/kinetail/agent/config"
+	"github.com/kinetail/kinetail/agent/flow"
+	"github.com/kinetail/kinetail/agent/status"
+	"github.com/kinetail/kinetail/tailer"
+	"github.com/kinetail/kinetail/tailer/checkpoint"
+	"github.com/kinetail/kinetail/tailer/memory"
+)
+
+// Options are for New.
+type Options struct {
+	// Config is the configuration in force at the start. ConfigError says why it is not the one on disk, if so.
+	Config      *config.Config
+	ConfigError string
+	Version     string
+	// Once ends the agent when all files have been read to their end and everything is delivered.
+	Once bool
+	// Stdin names a flow whose files are replaced by standard input.
+	Stdin string
+	// DryRun prints what would be sent to Output, and neither sends nor remembers anything.
+	DryRun bool
+	In     *os.File
+	Output *os.File
+	Log    *slog.Logger
+}
+
+// Agent runs the flows of a configuration.
+type Agent struct {
+	opts    Options
+	log     *slog.Logger
+	store   *checkpoint.Store // nil in a dry run
+	budget  *memory.Budget
+	watcher *tailer.Watcher
+	started time.Time
+
+	changing sync.Mutex // held by whoever starts and stops flows; taken before mu
+
+	mu          sync.Mutex // guards what follows
+	cfg         *config.Config
+	configError string
+	flows       []*supervised
+}
+
+// New takes the state directory and prepares, but starts nothing. Close must be called.
+func New(o Options) (*Agent, error) {
+	a := &Agent{
+		opts: o, log: o.Log, cfg: o.Config, configError: o.ConfigError, started: time.Now(),
+		budget: memory.New(o.Config.Agent.MemoryLimit),
+	}
+	if !o.DryRun {
+		store, err := checkpoint.Open(o.Config.Agent.StateDir, checkpoint.Options{Log: o.Log})
+		if err != nil {
+			return nil, err
+		}
+		a.store = store
+	}
+	a.watcher = tailer.NewWatcher(o.Log)
+	return a, nil
+}
+
+// Close commits the offsets and gives the state directory back. Run must have returned.
+func (a *Agent) Close() error {
+	a.watcher.Close()
+	if a.store == nil {
+		return nil
+	}
+	return a.store.Close()
+}
+
+// Run starts the flows and returns when ctx has ended and all are stopped, or, with Once, when all have delivered everything. The
+// error says what was not delivered.
+func (a *Agent) Run(ctx context.Context) error {
+	a.changing.Lock()
+	var flows []*supervised
+	for _, f := range a.cfg.Flows {
+		flows = append(flows, a.supervise(ctx, a.cfg, f, nil))
+	}
+	a.set(a.cfg, a.configError, flows)
+	a.changing.Unlock()
+	metrics, err := a.startMetrics(ctx)
+	if err != nil {
+		a.log.Warn("running without CloudWatch metrics", "error", err)
+	}
+	if metrics != nil {
+		defer func() {
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), finalMetrics)
+			defer cancel()
+			if err := metrics.Close(last); err != nil {
+				a.log.Warn("the last metrics did not reach CloudWatch", "error", err)
+			}
+		}()
+	}
+	if !a.opts.Once {
+		<-ctx.Done()
+	}
+	a.changing.Lock() // a reload that is under way ends first
+	defer a.changing.Unlock()
+	var errs []error
+	for _, f := range a.flows {
+		if err := f.wait(); err != nil {
+			errs = append(errs, fmt.Errorf("flow %q: %w", f.cfg.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// supervise starts a flow of a configuration; before is the one of the same name that it replaces, or nil.
+func (a *Agent) supervise(ctx context.Context, whole *config.Config, cfg *config.Flow, before *supervised) *supervised {
+	s := &supervised{
+		cfg:      cfg,
+		shutdown: a.opts.Config.Agent.ShutdownTimeout,
+		log:      a.log.With("flow", cfg.Name),
+		build:    func(ctx context.Context) (*flow.Flow, error) { return a.build(ctx, whole, cfg) },
+	}
+	if before != nil {
+		s.retired = before.total()
+	}
+	s.start(ctx)
+	return s
+}
+
+// Change says what a reload did.
+type Change struct {
+	Kept, Restarted, Added, Removed []string
+}
+
+// Reload puts a new configuration in force: unchanged flows go on untouched, changed ones deliver what they have and start again where
+// they were, removed ones stop. What can't be changed while running is an error, and then nothing is changed. ctx is the agent's.
+func (a *Agent) Reload(ctx context.Context, cfg *config.Config) (Change, error) {
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	if err := fixed(&a.cfg.Agent, &cfg.Agent); err != nil {
+		return Change{}, err
+	}
+	old := map[string]*supervised{}
+	for _, f := range a.flows {
+		old[f.cfg.Name] = f
+	}
+	var c Change
+	var flows []*supervised
+	var replaced []*config.Flow
+	for _, f := range cfg.Flows {
+		before := old[f.Name]
+		if before == nil {
+			c.Added = append(c.Added, f.Name)
+			replaced = append(replaced, f)
+			continue
+		}
+		if before.cfg.Digest == f.Digest {
+			c.Kept = append(c.Kept, f.Name)
+			flows = append(flows, before)
+			delete(old, f.Name)
+			continue
+		}
+		c.Restarted = append(c.Restarted, f.Name)
+		replaced = append(replaced, f)
+	}
+	for _, f := range old {
+		f.stop()
+	}
+	for name, f := range old {
+		if err := f.wait(); err != nil {
+			a.log.Warn("a flow was stopped for the new configuration before everything was delivered", "flow", name, "error", err)
+		}
+	}
+	// Only now: a renamed flow goes on with the state of one that must have stopped.
+	for _, f := range replaced {
+		before := old[f.Name]
+		flows = append(flows, a.supervise(ctx, cfg, f, before))
+		delete(old, f.Name)
+	}
+	for name := range old {
+		c.Removed = append(c.Removed, name)
+	}
+	a.set(cfg, "", flows)
+	return c, nil
+}
+
+func (a *Agent) set(cfg *config.Config, configError string, flows []*supervised) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.cfg, a.configError, a.flows = cfg, configError, flows
+}
+
+// fixed reports what of the agent block can't be changed without a restart.
+func fixed(old, now *config.Agent) error {
+	var errs []error
+	for _, c := range []struct {
+		name     string
+		was, now any
+	}{
+		{"state_dir", old.StateDir, now.StateDir},
+		{"listen", old.Listen, now.Listen},
+		{"memory_limit", old.MemoryLimit, now.MemoryLimit},
+		{"shutdown_timeout", old.ShutdownTimeout, now.ShutdownTimeout},
+	} {
+		if c.was != c.now {
+			errs = append(errs, fmt.Errorf("agent.%s can't be changed from %v to %v while running: restart kinetail for that", c.name, c.was, c.now))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// RejectedConfig remembers that the configuration on disk is not the one in force, and why.
+func (a *Agent) RejectedConfig(why string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.configError = why
+}
+
+// Snapshot is the agent's state now. Safe for concurrent use.
+func (a *Agent) Snapshot() *status.Snapshot {
+	a.mu.Lock()
+	flows, configError := a.flows, a.configError
+	a.mu.Unlock()
+	s := &status.Snapshot{Version: a.opts.Version, PID: os.Getpid(), Started: a.started, ConfigError: configError}
+	if a.store != nil {
+		st := a.store.Stats()
+		s.Store = status.Store{Dir: a.opts.Config.Agent.StateDir, Errors: st.Errors}
+		if st.Err != nil {
+			s.Store.Error = st.Err.Error()
+		}
+	}
+	for _, f := range flows {
+		s.Flows = append(s.Flows, f.total())
+	}
+	return s
+}

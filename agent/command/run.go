@@ -1,0 +1,231 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/kinetail/kinetail/agent"
+	"github.com/kinetail/kinetail/agent/config"
+	"github.com/kinetail/kinetail/agent/status"
+)
+
+// reportEvery is the time between two log lines that say what was delivered and how far behind it is.
+const reportEvery = 30 * time.Second
+
+type runFlags struct {
+	path   string
+	once   bool
+	dryRun bool
+	stdin  string
+}
+
+func newRun() *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "Follow the configured files and deliver their lines",
+		Long: `run follows the configured files and delivers their lines until it is told to stop.
+
+SIGTERM or SIGINT: deliver what was read, commit the offsets within shutdown_timeout, exit 0. A second one exits at once.
+SIGHUP: reload the configuration. Unchanged flows are not touched; with a wrong configuration the old one stays in force.
+
+With --once, files are read from the beginning (or from where an earlier run had got to), delivered to their end, and kinetail
+exits. A last line without its line end is left for a later run. With --dry-run, what would be sent is printed; nothing is sent, and
+no offset is read or written.`,
+		Example: `  kinetail run                                  # /etc/kinetail/
+  kinetail run -c kinetail.hcl
+  kinetail run -c kinetail.hcl --once
+  kinetail run -c kinetail.hcl --dry-run --once
+  zcat old.log.gz | kinetail run -c kinetail.hcl --stdin nginx`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd, f) },
+	}
+	configFlag(c, &f.path)
+	c.Flags().BoolVar(&f.once, "once", false, "read all files to their end, deliver, and exit")
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "print what would be sent; send nothing, keep no offsets")
+	c.Flags().StringVar(&f.stdin, "stdin", "", "read standard input instead of the files of this `FLOW`, and exit at its end")
+	return c
+}
+
+// configFlag adds -c.
+func configFlag(c *cobra.Command, path *string) {
+	c.Flags().StringVarP(path, "config", "c", DefaultConfig, "configuration: a `FILE`, or a directory of *.hcl files")
+}
+
+func run(cmd *cobra.Command, f runFlags) error {
+	out, _ := cmd.OutOrStdout().(*os.File)
+	in, _ := cmd.InOrStdin().(*os.File)
+	if out == nil {
+		out = os.Stdout
+	}
+	if in == nil {
+		in = os.Stdin
+	}
+	cfg, configError, err := loadToRun(cmd, f)
+	if err != nil {
+		return err
+	}
+	log := newLogger(cmd.ErrOrStderr(), &cfg.Agent)
+	if configError != "" {
+		log.Error("the configuration is wrong; the last one that ran is used instead", "config", f.path, "problems", configError)
+	}
+
+	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	context.AfterFunc(ctx, func() {
+		stop() // a second signal ends the process the hard way
+		log.Info("stopping: delivering what was read", "timeout", cfg.Agent.ShutdownTimeout)
+	})
+
+	a, err := agent.New(agent.Options{
+		Config: cfg, ConfigError: configError, Version: Version,
+		Once: f.once || f.stdin != "", Stdin: f.stdin, DryRun: f.dryRun,
+		In: in, Output: out, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	// An error while closing matters: offsets may not be durable.
+	err = runAgent(ctx, cmd, f, a, cfg, log)
+	return errors.Join(err, a.Close())
+}
+
+func runAgent(ctx context.Context, cmd *cobra.Command, f runFlags, a *agent.Agent, cfg *config.Config, log *slog.Logger) error {
+	log.Info("kinetail starts", "version", Version, "config", f.path, "flows", len(cfg.Flows), "state_dir", cfg.Agent.StateDir)
+	if !f.dryRun && !f.once && cfg.Agent.Listen != "off" {
+		server, err := status.Listen(cfg.Agent.Listen, status.Handler(a.Snapshot, a.Alive), log)
+		if err != nil {
+			log.Warn("running without health and metrics", "error", err)
+		} else {
+			defer server.Close()
+		}
+	}
+	if !f.dryRun && !f.once {
+		control, err := status.ListenControl(cfg.Agent.Control, a.Snapshot, log)
+		if err != nil {
+			log.Warn("running without 'kinetail status'", "error", err)
+		} else {
+			defer control.Close()
+		}
+	}
+	helpers, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		watch(helpers, ctx, cmd, f, a, log)
+	}()
+	err := a.Run(ctx)
+	cancel()
+	<-done
+	if err == nil && f.once {
+		return unfinished(a, log)
+	}
+	return err
+}
+
+// watch reports every 30 s, draws progress, and reloads on SIGHUP, until helpers ends. running is the context of the flows.
+func watch(helpers, running context.Context, cmd *cobra.Command, f runFlags, a *agent.Agent, log *slog.Logger) {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	report := time.NewTicker(reportEvery)
+	defer report.Stop()
+	draw := time.NewTicker(200 * time.Millisecond)
+	defer draw.Stop()
+	line := newLiveLine(cmd.ErrOrStderr())
+	if !f.once || f.dryRun {
+		line = newLiveLine(io.Discard)
+	}
+	started := time.Now()
+	before := a.Snapshot()
+	for {
+		select {
+		case <-helpers.Done():
+			line.set("%s", onceProgress(a.Snapshot(), started))
+			line.done()
+			return
+		case <-report.C:
+			now := a.Snapshot()
+			agent.Report(log, before, now)
+			before = now
+		case <-draw.C:
+			line.set("%s", onceProgress(a.Snapshot(), started))
+		case <-hup:
+			if running.Err() == nil {
+				reload(running, cmd, f, a, log)
+			}
+		}
+	}
+}
+
+func reload(ctx context.Context, cmd *cobra.Command, f runFlags, a *agent.Agent, log *slog.Logger) {
+	cfg, diags := config.Load(f.path, configOptions())
+	if diags.HasErrors() {
+		text := plainText(diags)
+		log.Error("reload: the new configuration is wrong; the old one stays in force", "config", f.path, "problems", text)
+		a.RejectedConfig(text)
+		return
+	}
+	change, err := a.Reload(ctx, cfg)
+	if err != nil {
+		log.Error("reload: the old configuration stays in force", "config", f.path, "error", err)
+		a.RejectedConfig(err.Error())
+		return
+	}
+	rememberGood(log, f, cfg)
+	log.Info("reloaded", "config", f.path, "kept", change.Kept, "restarted", change.Restarted, "added", change.Added, "removed", change.Removed)
+}
+
+// onceProgress is the progress bar of --once.
+func onceProgress(s *status.Snapshot, started time.Time) string {
+	var size, committed int64
+	for _, f := range s.Flows {
+		for _, file := range f.Files {
+			size += file.Size
+			committed += file.Committed
+		}
+	}
+	share := 1.0
+	if size > 0 {
+		share = float64(committed) / float64(size)
+	}
+	rate := float64(committed) / max(0.001, time.Since(started).Seconds())
+	return fmt.Sprintf("%s %3.0f%%  %s of %s delivered, %s/s", bar(share), 100*share,
+		humanize.IBytes(uint64(committed)), humanize.IBytes(uint64(size)), humanize.IBytes(uint64(rate)))
+}
+
+// unfinished says what --once has left, which is no failure: lines that have no end yet.
+func unfinished(a *agent.Agent, log *slog.Logger) error {
+	for _, f := range a.Snapshot().Flows {
+		for _, file := range f.Files {
+			if left := file.Size - file.Committed; left > 0 {
+				log.Warn("the last line has no line end; it is left for a later run", "flow", f.Name, "path", file.Path, "bytes", left)
+			}
+		}
+	}
+	return nil
+}
+
+// newLogger writes structured logs for people or for programs.
+func newLogger(w io.Writer, a *config.Agent) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(strings.ToUpper(a.LogLevel))); err != nil {
+		level = slog.LevelInfo
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if a.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}

@@ -1,0 +1,86 @@
+package flow
+
+import (
+	"reflect"
+	"sync/atomic"
+	"time"
+
+	"github.com/kinetail/kinetail/agent/status"
+	"github.com/kinetail/kinetail/emit"
+	"github.com/kinetail/kinetail/tailer"
+)
+
+// statusSource is a Source that has files to tell about.
+type statusSource interface{ Status() tailer.Status }
+
+// Status is the flow's part of a snapshot, without what its supervisor knows. Safe for concurrent use.
+func (f *Flow) Status() status.Flow {
+	var all status.Flow
+	now := time.Now()
+	for _, s := range f.Sources {
+		if s, ok := s.(statusSource); ok {
+			addFiles(&all, s.Status(), now)
+		}
+	}
+	for _, o := range f.Outputs {
+		all.Destinations = append(all.Destinations, destination(o.Destination.Status()))
+	}
+	return all
+}
+
+func addFiles(all *status.Flow, st tailer.Status, now time.Time) {
+	for _, g := range st.Generations {
+		file := status.File{
+			Path: g.Path, Names: g.Names, Generation: g.ID, Size: g.Size, Committed: g.Committed,
+			LagSeconds: age(g.LagSince, now), State: "following",
+		}
+		switch {
+		case g.Error != "":
+			file.State = g.Error
+		case g.Lost:
+			file.State = "not to be found"
+		case g.Drained:
+			file.State = "drained"
+		}
+		all.Files = append(all.Files, file)
+	}
+	for _, s := range st.Skipped {
+		all.Skipped = append(all.Skipped, status.Skipped{Path: s.Path, Reason: s.Reason})
+	}
+	all.LagBytes += st.LagBytes
+	all.LagSeconds = max(all.LagSeconds, age(st.LagSince, now))
+	all.GapBytes += st.Counters.GapBytes
+	all.FileGaps += st.Counters.FileGaps
+	all.LateBytes += st.Counters.LateBytes
+	all.FilesRefused += st.Counters.FilesRefused
+	all.ReadErrors += st.Counters.ReadErrors
+}
+
+// age is the time since then in seconds, 0 for the zero time.
+func age(then, now time.Time) float64 {
+	if then.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(then).Seconds())
+}
+
+func destination(st emit.Status) status.Destination {
+	d := status.Destination{
+		Name: st.Name, Kind: st.Kind, Metric: st.Metric, Counters: map[string]int64{},
+		QueuedRecords: st.QueuedRecords, QueuedBytes: st.QueuedBytes,
+		CircuitOpen: st.Circuit.Open, CircuitReason: st.Circuit.Reason, LastError: st.LastError,
+	}
+	if !st.LastErrorTime.IsZero() {
+		d.LastErrorTime = &st.LastErrorTime
+	}
+	if st.Counters == nil {
+		return d
+	}
+	counters := reflect.ValueOf(st.Counters).Elem()
+	for i := range counters.NumField() {
+		if v, ok := counters.Field(i).Addr().Interface().(*atomic.Int64); ok {
+			d.Counters[counters.Type().Field(i).Name] = v.Load()
+		}
+	}
+	return d
+}

@@ -1,0 +1,98 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/kinetail/kinetail/agent/config"
+	"github.com/kinetail/kinetail/agent/status"
+	"github.com/kinetail/kinetail/emit/awsconfig"
+	"github.com/kinetail/kinetail/emit/cloudwatch"
+)
+
+// finalMetrics is how long the last metrics may take when the agent stops.
+const finalMetrics = 3 * time.Second
+
+// publishes says whether metrics go to CloudWatch: as configured, else when a flow sends to AWS itself.
+func publishes(cfg *config.Config) bool {
+	if cfg.Metrics.Enabled != nil {
+		return *cfg.Metrics.Enabled
+	}
+	for _, f := range cfg.Flows {
+		for _, e := range f.Emits {
+			own := map[string]string{"kinesis": e.AWS.Endpoints.Kinesis, "firehose": e.AWS.Endpoints.Firehose}
+			endpoint, isAWS := own[e.Kind]
+			if isAWS && endpoint == "" && e.AWS.Endpoint == "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// startMetrics begins to publish, or returns nil when nothing is to be published.
+func (a *Agent) startMetrics(ctx context.Context) (*cloudwatch.Publisher, error) {
+	cfg := a.opts.Config
+	if a.opts.DryRun || !publishes(cfg) {
+		return nil, nil
+	}
+	session, err := awsconfig.Load(ctx, a.awsOptions(cfg.Metrics.AWS, "metrics"))
+	if err != nil {
+		return nil, fmt.Errorf("metrics \"cloudwatch\": %w", err)
+	}
+	m := &cfg.Metrics
+	return cloudwatch.New(cloudwatch.Options{
+		API:          session.CloudWatch(),
+		Collect:      func() []cloudwatch.Reading { return readings(a.Snapshot()) },
+		Namespace:    m.Namespace,
+		KinesisAgent: m.Compat == "kinesis-agent",
+		Interval:     m.Interval,
+		Full:         m.Detail == "full",
+		Dimensions:   m.Dimensions,
+		Host:         hostname(),
+		Invalidate:   session.Invalidate,
+		Logger:       a.log,
+	}), nil
+}
+
+// awsOptions are those of an aws block, for whoever is named.
+func (a *Agent) awsOptions(c config.AWS, who string) awsconfig.Options {
+	o := awsconfig.Options{
+		Region: c.Region, Profile: c.Profile, Endpoint: c.Endpoint, Endpoints: awsconfig.Endpoints(c.Endpoints),
+		FIPS: c.FIPS, DualStack: c.DualStack, Proxy: c.Proxy, CAFile: c.CAFile, AllowInsecure: c.AllowInsecure,
+		Destination: who, Version: a.opts.Version, Logger: a.log,
+	}
+	if c.AssumeRole != nil {
+		role := awsconfig.AssumeRole(*c.AssumeRole)
+		o.AssumeRole = &role
+	}
+	return o
+}
+
+// readings are a snapshot as CloudWatch's publisher wants it: one for the agent, and one for each destination in AWS.
+func readings(s *status.Snapshot) []cloudwatch.Reading {
+	wrong := 0.0
+	if s.ConfigError != "" {
+		wrong = 1
+	}
+	all := []cloudwatch.Reading{{Source: "agent", Values: map[string]float64{
+		"CheckpointErrors": float64(s.Store.Errors), "ConfigErrors": wrong,
+	}}}
+	for _, f := range s.Flows {
+		for _, d := range f.Destinations {
+			if d.Metric == "" {
+				continue
+			}
+			v := map[string]float64{
+				"LagBytes": float64(f.LagBytes), "LagSeconds": f.LagSeconds, "GapBytes": float64(f.GapBytes), "FileGaps": float64(f.FileGaps),
+				"LateBytes": float64(f.LateBytes), "FilesRefused": float64(f.FilesRefused), "FilesFollowed": float64(len(f.Files)),
+			}
+			for name, n := range d.Counters {
+				v[name] = float64(n)
+			}
+			all = append(all, cloudwatch.Reading{Source: f.Name + "/" + d.Name, Destination: d.Metric, Values: v})
+		}
+	}
+	return all
+}

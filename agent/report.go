@@ -1,0 +1,58 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/kinetail/kinetail/agent/status"
+)
+
+// Report logs a line for each flow that says what was delivered since the snapshot before and how far behind it is.
+func Report(log *slog.Logger, before, now *status.Snapshot) {
+	was := map[string]status.Flow{}
+	for _, f := range before.Flows {
+		was[f.Name] = f
+	}
+	for _, f := range now.Flows {
+		var records, bytes, retried int64
+		for _, d := range f.Destinations {
+			old := counters(was[f.Name], d.Name)
+			records += d.Counters["RecordsSent"] - old["RecordsSent"]
+			bytes += d.Counters["BytesSent"] - old["BytesSent"]
+			retried += d.Counters["RecordsRetried"] - old["RecordsRetried"]
+		}
+		args := []any{
+			"flow", f.Name, "records", records, "bytes", bytes, "retried", retried, "files", len(f.Files),
+			"lag_bytes", f.LagBytes, "lag_seconds", fmt.Sprintf("%.1f", f.LagSeconds),
+		}
+		if f.GapBytes > 0 || f.FileGaps > 0 {
+			args = append(args, "gaps", f.FileGaps, "gap_bytes", f.GapBytes)
+		}
+		log.Info("delivered", args...)
+	}
+	for _, t := range now.Trouble() {
+		log.Warn("still in trouble", "what", t)
+	}
+}
+
+func counters(f status.Flow, destination string) map[string]int64 {
+	for _, d := range f.Destinations {
+		if d.Name == destination {
+			return d.Counters
+		}
+	}
+	return nil
+}
+
+// Alive says whether the agent's loops make progress. A destination that is down is no reason to restart the agent, so it is none here.
+func (a *Agent) Alive() error {
+	if !a.changing.TryLock() {
+		return nil // starting or reloading, which is progress
+	}
+	defer a.changing.Unlock()
+	if len(a.flows) == 0 {
+		return errors.New("no flow was started")
+	}
+	return nil
+}

@@ -1,0 +1,137 @@
+package status
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxSnapshot bounds what a client reads, in bytes: some 100,000 files.
+const maxSnapshot = 64 << 20
+
+// ListenControl serves the snapshot on a Unix socket (address is "unix://" and a path) with mode 0600, to root and to the user the
+// agent runs as. A socket that nobody listens on any more is replaced; one that somebody does is an error.
+func ListenControl(address string, snapshot func() *Snapshot, log *slog.Logger) (*Server, error) {
+	path := strings.TrimPrefix(address, "unix://")
+	if err := clearSocket(path); err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	// Made under a name of its own and then moved, so that it is never there with other rights.
+	fresh := fmt.Sprintf("%s.%d", path, os.Getpid())
+	_ = os.Remove(fresh)
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: fresh, Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w (set agent { control = \"unix:///...\" } to a place that can be written)", err)
+	}
+	l.SetUnlinkOnClose(false)
+	if err := errors.Join(os.Chmod(fresh, 0o600), os.Rename(fresh, path)); err != nil {
+		_ = l.Close()
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(snapshot())
+	})
+	s := serve(peerListener{l, log}, mux, log.With("socket", path))
+	s.remove = path
+	return s, nil
+}
+
+// clearSocket removes a socket that a killed agent left behind.
+func clearSocket(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.Mode()&fs.ModeSocket == 0 {
+		return fmt.Errorf("%s is there and is no socket: remove it, or set control to another path", path)
+	}
+	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
+		_ = c.Close()
+		return fmt.Errorf("%s is in use by another process", path)
+	}
+	return os.Remove(path)
+}
+
+// peerListener closes connections from other users than root and the agent's own.
+type peerListener struct {
+	*net.UnixListener
+	log *slog.Logger
+}
+
+func (l peerListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.AcceptUnix()
+		if err != nil {
+			return nil, err
+		}
+		uid, err := peer(c)
+		if err == nil && (uid == 0 || int(uid) == os.Geteuid()) {
+			return c, nil
+		}
+		l.log.Warn("refused a connection to the control socket", "uid", uid, "error", err)
+		_ = c.Close()
+	}
+}
+
+func peer(c *net.UnixConn) (uid uint32, err error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var cred *unix.Ucred
+	if e := raw.Control(func(fd uintptr) { cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); e != nil {
+		return 0, e
+	}
+	if err != nil {
+		return 0, err
+	}
+	return cred.Uid, nil
+}
+
+// Get asks the agent at a control address for its snapshot. No agent there is an error that says so.
+func Get(ctx context.Context, address string) (*Snapshot, error) {
+	path := strings.TrimPrefix(address, "unix://")
+	client := &http.Client{
+		Timeout: 10 * time.Second,
+		Transport: &http.Transport{
+			DisableKeepAlives: true,
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return (&net.Dialer{}).DialContext(ctx, "unix", path)
+			},
+		},
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://kinetail/v1/status", nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := client.Do(req)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ECONNREFUSED):
+		return nil, fmt.Errorf("no agent listens on %s: is kinetail running with this configuration?", path)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("%s may be used by root and by the user kinetail runs as: %w", path, fs.ErrPermission)
+	case err != nil:
+		return nil, fmt.Errorf("ask the agent on %s: %w", path, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var s Snapshot
+	if err := json.NewDecoder(http.MaxBytesReader(nil, resp.Body, maxSnapshot)).Decode(&s); err != nil {
+		return nil, fmt.Errorf("understand the agent on %s: %w", path, err)
+	}
+	return &s, nil
+}

@@ -1,0 +1,47 @@
+package agent
+
+import (
+	"maps"
+
+	"github.com/kinetail/kinetail/agent/flow"
+	"github.com/kinetail/kinetail/agent/status"
+)
+
+// total is the flow's part of a snapshot: what runs now, on top of what was counted before it was last started.
+func (s *supervised) total() status.Flow {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := s.retired
+	if s.running != nil {
+		all = sum(s.retired, s.running)
+	}
+	all.Name, all.State = s.cfg.Name, s.state
+	if s.err != nil {
+		all.Error = s.err.Error()
+	}
+	return all
+}
+
+// sum adds what f counted to what was counted before; everything that is no counter is f's.
+func sum(before status.Flow, f *flow.Flow) status.Flow {
+	all := f.Status()
+	all.GapBytes += before.GapBytes
+	all.FileGaps += before.FileGaps
+	all.LateBytes += before.LateBytes
+	all.FilesRefused += before.FilesRefused
+	all.ReadErrors += before.ReadErrors
+	for i := range all.Destinations {
+		d := &all.Destinations[i]
+		for _, b := range before.Destinations {
+			if b.Name != d.Name {
+				continue
+			}
+			counters := maps.Clone(d.Counters)
+			for name, v := range b.Counters {
+				counters[name] += v
+			}
+			d.Counters = counters
+		}
+	}
+	return all
+}

@@ -85,15 +85,15 @@ func (s *sender) compare(ctx context.Context, units []lane.Unit, results []types
 
 // belongs says whether all records of an aggregate belong to the shard in which it landed.
 func (s *sender) belongs(ctx context.Context, u *lane.Unit, id string) bool {
-	if oneKey(u) {
-		return true // wherever it is: its key is there
-	}
 	m := s.shards.newest.Load()
 	if m == nil {
-		return false // packed by a map that is no more
+		return oneKey(u) // wherever it is, its key is there
 	}
 	sh := m.find(id)
 	if sh == nil {
+		if oneKey(u) {
+			return true
+		}
 		if sh = s.shards.refresh(ctx).find(id); sh == nil {
 			return false
 		}

@@ -1,0 +1,183 @@
+package kinesis
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
+	"github.com/kinetail/kinetail/emit/awslocal"
+	"github.com/kinetail/kinetail/emit/awslocal/readback"
+)
+
+// ranges are those of all shards that the stream ever had.
+func ranges(t *testing.T, client *kinesis.Client) map[string]shard {
+	t.Helper()
+	out, err := client.ListShards(t.Context(), &kinesis.ListShardsInput{StreamName: aws.String("s")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]shard{}
+	for _, s := range out.Shards {
+		from, _ := parseDecimal(*s.HashKeyRange.StartingHashKey)
+		to, _ := parseDecimal(*s.HashKeyRange.EndingHashKey)
+		all[*s.ShardId] = shard{ID: *s.ShardId, Start: from, End: to}
+	}
+	return all
+}
+
+// verifyAggregates reads the stream as the KCL does: an aggregate with a record that does not belong to its shard is dropped as a whole.
+func verifyAggregates(t *testing.T, s *awslocal.Server, client *kinesis.Client, d *Destination, records [][2]string, ordered bool) (dropped int) {
+	t.Helper()
+	shards := ranges(t, client)
+	got, last, total := map[string]int{}, map[string]string{}, 0
+	take := func(key, data string) {
+		if got[data]++; got[data] == 1 && ordered && data[0] != '|' { // those without a key keep no order
+			if data < last[key] {
+				t.Errorf("%s came after %s", data, last[key])
+			}
+			last[key] = data
+		}
+	}
+	err := s.Records("s", func(r awslocal.Record) bool {
+		subs, ok := readback.Deaggregate(r.Data)
+		if !ok {
+			total++
+			take(r.PartitionKey, string(r.Data))
+			return true
+		}
+		total += len(subs)
+		sh := shards[r.Shard]
+		for _, sub := range subs {
+			if !sh.has(hashKey([]byte(sub.PartitionKey))) {
+				dropped += len(subs)
+				return true
+			}
+		}
+		for _, sub := range subs {
+			take(sub.PartitionKey, string(sub.Data))
+		}
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := d.Status().Counters
+	if len(got) != len(records) || int64(total-len(records)) > c.UnknownOutcomes.Load() {
+		t.Errorf("%d of %d records arrived, %d in all, %d unknown outcomes", len(got), len(records), total, c.UnknownOutcomes.Load())
+	}
+	if c.RecordsSent.Load() != int64(len(records)) {
+		t.Errorf("%d records counted as sent, want %d", c.RecordsSent.Load(), len(records))
+	}
+	t.Logf("%d records in %d Kinesis records, %d dropped by readers, %d repeats", len(got), c.KinesisRecords.Load(), dropped, total-len(got))
+	return dropped
+}
+
+func TestKPL(t *testing.T) {
+	for _, listed := range []bool{false, true} {
+		for _, order := range []string{"none", "key"} {
+			s, client := local(t, awslocal.Options{NoRates: true, Seed: 3}, 4)
+			faults := []awslocal.Fault{
+				{Kind: awslocal.Throttle, Share: 0.2, Times: 20},
+				{Kind: awslocal.LostAnswer, Share: 0.2, Times: 2},
+			}
+			if !listed {
+				faults = append(faults, awslocal.Fault{Kind: awslocal.Error, Operation: "ListShards", Code: "AccessDeniedException"})
+			}
+			s.SetFaults(faults...)
+			d := destination(t, client, func(o *Options) { o.Order, o.Aggregate, o.AggregateSize = order, "kpl", 2000 })
+			if listed {
+				eventually(t, "the shards are listed", func() bool { return d.sender.shards.newest.Load() != nil })
+			}
+			records := append(numbered(3000, 30), numbered(500, 0)...)
+			acked := put(t, d, records)
+			flush(t, d)
+			if acked() != 35 {
+				t.Errorf("%d batches acknowledged", acked())
+			}
+			s.SetFaults()
+			if n := verifyAggregates(t, s, client, d, records, order == "key"); n > 0 {
+				t.Errorf("%d records are dropped by readers though the shards never changed", n)
+			}
+			if n := d.Status().Counters.KinesisRecords.Load(); n > 600 {
+				t.Errorf("%d Kinesis records for 3500", n)
+			}
+		}
+	}
+}
+
+// TestKPLReshard: aggregates packed by an old map are packed anew until every record is where readers keep it.
+func TestKPLReshard(t *testing.T) {
+	s, client := local(t, awslocal.Options{NoRates: true}, 2)
+	d := destination(t, client, func(o *Options) { o.Order, o.Aggregate, o.MaxWait = "key", "kpl", 5*time.Millisecond })
+	eventually(t, "the shards are listed", func() bool { return d.sender.shards.newest.Load() != nil })
+	var all [][2]string
+	for round := range 6 {
+		for range 2 {
+			records := numbered(200, 40)
+			for i := range records {
+				records[i][1] = fmt.Sprintf("%s|%06d", records[i][0], len(all)+i)
+			}
+			all = append(all, records...)
+			put(t, d, records)
+			if round%3 == 2 {
+				merge(t, client)
+			} else {
+				split(t, client)
+			}
+		}
+	}
+	flush(t, d)
+	verifyAggregates(t, s, client, d, all, true)
+}
+
+// TestAutoStream: a stream that ignores keys gets plain records as soon as that shows.
+func TestAutoStream(t *testing.T) {
+	s, client := local(t, awslocal.Options{NoRates: true, Streams: []awslocal.StreamConfig{{Name: "s", OnDemand: true, Auto: true}}}, 0)
+	d := destination(t, client, func(o *Options) { o.Aggregate = "kpl" })
+	eventually(t, "the shards are listed", func() bool { return d.sender.shards.newest.Load() != nil })
+	records := numbered(2000, 3)
+	for i := 0; i < len(records); i += 200 {
+		put(t, d, records[i:i+200])
+		flush(t, d)
+	}
+	got, plain := map[string]bool{}, map[string]bool{}
+	if err := s.Records("s", func(r awslocal.Record) bool {
+		if subs, ok := readback.Deaggregate(r.Data); ok {
+			for _, sub := range subs {
+				got[string(sub.Data)] = true
+			}
+		} else {
+			got[string(r.Data)], plain[string(r.Data)] = true, true
+		}
+		return true
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != len(records) || len(plain) < len(records)/2 {
+		t.Errorf("%d of %d records arrived, %d of them plain", len(got), len(records), len(plain))
+	}
+}
+
+// TestHotKey: one key, answers that take 30 ms, order kept: under a backlog aggregates grow, so a shard's 1 MB/s is filled.
+func TestHotKey(t *testing.T) {
+	s, client := local(t, awslocal.Options{NoRates: true, Discard: true}, 1)
+	s.SetFaults(awslocal.Fault{Kind: awslocal.Latency, Delay: 30 * time.Millisecond})
+	d := destination(t, client, func(o *Options) { o.Order, o.Aggregate = "key", "kpl" })
+	var records [][2]string
+	line := strings.Repeat("x", 200)
+	for range 20000 {
+		records = append(records, [2]string{"hot", line})
+	}
+	begin := time.Now()
+	put(t, d, records)
+	flush(t, d)
+	rate := float64(len(records)*len(line)) / 1e6 / time.Since(begin).Seconds()
+	t.Logf("%.1f MB/s in %d requests", rate, d.Status().Counters.Requests.Load())
+	if rate < 0.9 {
+		t.Errorf("%.2f MB/s on one key, a shard takes 1", rate)
+	}
+}

@@ -13,6 +13,8 @@ const (
 	headSize = 1024
 	// headEnough is from how many bytes on a head identifies a body by itself.
 	headEnough = 256
+	// headLeast is below how many bytes a head tells nothing, but for a body that has no more.
+	headLeast = 32
 	// markerSize is how much before a position its marker covers, in bytes.
 	markerSize = 64
 )

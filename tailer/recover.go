@@ -162,6 +162,12 @@ func (f *Follower) holds(g *generation, e *entry, r io.ReaderAt, moved, short bo
 	if ok, err := headAgrees(r, g.head); err != nil || !ok {
 		return false, err
 	}
+	if g.head.Len < headLeast && f.opts.OnAmbiguous == "repeat" && !moved {
+		var more [headLeast]byte
+		if n, err := readFull(r, more[:], 0); err != nil || n > g.head.Len {
+			return false, err
+		}
+	}
 	if g.recalled {
 		f.mu.Lock()
 		rec := g.shared.rec

@@ -32,10 +32,15 @@ func (f *Follower) sweep(ctx context.Context, now clock) {
 	for _, g := range f.gens {
 		f.locate(g, sv, now)
 	}
-	for _, g := range slices.Clone(f.gens) {
+	var bodiless []*generation
+	for _, g := range f.gens {
 		if g.lost > 0 && !g.final || g.final && g.key == (bodyKey{}) {
-			f.recover(g, sv, now)
+			bodiless = append(bodiless, g)
 		}
+	}
+	slices.SortStableFunc(bodiless, func(a, b *generation) int { return b.head.Len - a.head.Len }) // those that can be told best
+	for _, g := range bodiless {
+		f.recover(g, sv, now)
 	}
 	f.discover(ctx, sv, now)
 	f.watch(sv)

@@ -27,6 +27,16 @@ func TestRecordsArriveAsTheyAre(t *testing.T) {
 	}
 }
 
+func TestAKeyIsIgnored(t *testing.T) {
+	b := newBench(t, nil, awslocal.Options{NoRates: true})
+	b.key = []byte("key")
+	b.send("a", "b")
+	b.settle()
+	if got := b.delivered(); len(got) != 2 || got[0] != "a" || got[1] != "b" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestLines(t *testing.T) {
 	const size = 2000
 	b := newBench(t, func(o *Options) {
@@ -220,7 +230,7 @@ func TestAPoisonRecordIsFoundAndKept(t *testing.T) {
 	}
 	text, err := os.ReadFile(letters)
 	if err != nil || strings.Count(string(text), "\n") != 1 || !strings.Contains(string(text), "poison") {
-		t.Errorf("dead letters %q, %v", text, err)
+		t.Errorf("dead letters %.500q, %v", text, err)
 	}
 }
 

@@ -39,6 +39,7 @@ type bench struct {
 	dest  *lane.Engine
 	share *memory.Share
 	acked atomic.Int64 // records
+	key   []byte       // of the payloads that send puts
 	put   int64
 }
 
@@ -88,7 +89,7 @@ func (b *bench) send(records ...string) {
 			Ack:     tailer.NewAck(func() { b.acked.Add(1) }),
 		}
 		b.put++
-		p := &pipeline.Payloads{Batch: batch, Items: []pipeline.Payload{{Data: []byte(r), Key: []byte("ignored")}}}
+		p := &pipeline.Payloads{Batch: batch, Items: []pipeline.Payload{{Data: []byte(r), Key: b.key}}}
 		if err := b.dest.Put(b.t.Context(), p); err != nil {
 			b.t.Fatal(err)
 		}

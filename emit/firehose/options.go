@@ -19,6 +19,8 @@ import (
 const (
 	maxRecords     = 500
 	maxRecordBytes = 1000 << 10
+	// maxKeyChars is of a partition key, which Firehose does not have: a payload that brings one is sent without.
+	maxKeyChars = 256
 )
 
 // requestBytes is how large requests are made, in bytes of data. Within 4 MiB also when those are counted as base64, and small enough that
@@ -91,7 +93,7 @@ func New(o Options) (*lane.Engine, error) {
 	return lane.New(lane.Options{
 		Kind: "firehose", Name: o.Name, Metric: "DeliveryStream:" + o.Stream,
 		Sender:        newSender(o.Client, o.Stream),
-		Limits:        lane.Limits{Records: maxRecords, RequestBytes: requestBytes, RecordBytes: maxRecordBytes},
+		Limits:        lane.Limits{Records: maxRecords, RequestBytes: requestBytes, RecordBytes: maxRecordBytes, KeyChars: maxKeyChars},
 		Map:           stream{},
 		Aggregator:    joined,
 		AggregateSize: o.AggregateSize,

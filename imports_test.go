@@ -69,8 +69,21 @@ var linked = map[string]string{
 	"go.etcd.io/bbolt":                                              "the checkpoint store",
 	"golang.org/x/sys":                                              "statx, openat2, flock, terminals",
 	"golang.org/x/term":                                             "is this a terminal, and how wide",
-	"golang.org/x/time":                                             "token buckets",
-	"golang.org/x/sync":                                             "of go-cty and ours: errgroup",
+	"github.com/klauspost/compress":                                 "rotated files that were compressed; compressed records",
+	"github.com/valyala/fastjson":                                   "Docker's log lines, 17 times faster than encoding/json",
+	"github.com/dustin/go-humanize":                                 "byte counts for people",
+	"github.com/rogpeppe/go-internal":                               "the diff that fmt -diff prints",
+	"github.com/google/go-cmp":                                      "of hcl's hclwrite, which formats configurations",
+	"google.golang.org/protobuf":                                    "the frame of aggregated records; of client_golang",
+	"github.com/prometheus/client_golang":                           "metrics for Prometheus",
+	"github.com/prometheus/client_model":                            "of client_golang",
+	"github.com/prometheus/common":                                  "of client_golang: the text format",
+	"github.com/prometheus/procfs":                                  "of client_golang: the process's own metrics",
+	"github.com/beorn7/perks":                                       "of client_golang",
+	"github.com/cespare/xxhash/v2":                                  "of client_golang",
+	"github.com/munnerz/goautoneg":                                  "of client_golang",
+	"github.com/fxamacker/cbor/v2":                                  "of awslocal, for the demo: CloudWatch's and Kinesis's CBOR",
+	"github.com/x448/float16":                                       "of cbor",
 }
 
 // pkg is what `go list -json` says of a package.

@@ -119,7 +119,7 @@ func (d *DeadLetters) Keep(ctx context.Context, letters ...DeadLetter) (dropped 
 		return 0, err
 	}
 	for {
-		err := d.write()
+		err := d.write(ctx)
 		if err == nil {
 			if d.told {
 				d.o.Log.Info("dead letters are written again", "file", d.path)
@@ -193,29 +193,30 @@ func (d *DeadLetters) encode(letters []DeadLetter) error {
 	return nil
 }
 
-var errDeadLettersFull = errors.New("the dead-letter file has reached max_size: look at its letters, then move or remove the file")
+var errDeadLettersFull = errors.New("the dead-letter file has reached max_size: look at its letters with 'kinetail dead-letter show', then send them, or move or remove the file")
 
-// write appends what is encoded. A file is opened for each write: refusals are rare, and so the file may be moved at any time.
-func (d *DeadLetters) write() (err error) {
-	fresh := false
-	size, torn, err := d.look()
+// write appends what is encoded. A file is opened for each write: refusals are rare, and so the file may be moved at any time. It is
+// locked while it is looked at and written to, because whoever sends letters again takes them out of it.
+func (d *DeadLetters) write(ctx context.Context) (err error) {
+	f, err := lockLetters(ctx, d.path, os.O_RDWR|os.O_APPEND|os.O_CREATE)
 	if errors.Is(err, fs.ErrNotExist) {
-		fresh = true
 		if err := os.MkdirAll(filepath.Dir(d.path), 0o700); err != nil {
 			return fmt.Errorf("make the dead-letter directory: %w", err)
 		}
-	} else if err != nil {
+		f, err = lockLetters(ctx, d.path, os.O_RDWR|os.O_APPEND|os.O_CREATE)
+	}
+	if err != nil {
+		return fmt.Errorf("open the dead-letter file: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	size, torn, err := lookAtLetters(f)
+	if err != nil {
 		return err
 	}
 	// One batch of letters always fits into an empty file, however small max_size is.
 	if size > 0 && size+int64(d.buf.Len()) > d.o.MaxSize {
 		return errDeadLettersFull
 	}
-	f, err := os.OpenFile(d.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
-	if err != nil {
-		return fmt.Errorf("open the dead-letter file: %w", err)
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
 	if torn {
 		// The end of a letter that a crash or a full disk cut off: its record was not acknowledged and comes again.
 		if err := f.Truncate(size); err != nil {
@@ -228,19 +229,14 @@ func (d *DeadLetters) write() (err error) {
 	if err := f.Sync(); err != nil {
 		return fmt.Errorf("sync the dead-letter file: %w", err)
 	}
-	if fresh {
+	if size == 0 { // its name may be new
 		return syncParents(filepath.Dir(d.path), d.o.StateDir)
 	}
 	return nil
 }
 
-// look returns the size of the file up to its last complete line, and whether there is more.
-func (d *DeadLetters) look() (size int64, torn bool, err error) {
-	f, err := os.Open(d.path)
-	if err != nil {
-		return 0, false, err
-	}
-	defer f.Close()
+// lookAtLetters returns the size of the file up to its last complete line, and whether there is more.
+func lookAtLetters(f *os.File) (size int64, torn bool, err error) {
 	info, err := f.Stat()
 	if err != nil {
 		return 0, false, fmt.Errorf("look at the dead-letter file: %w", err)

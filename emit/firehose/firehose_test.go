@@ -133,7 +133,7 @@ func TestFaults(t *testing.T) {
 		"1% of records fail":                 share(awslocal.RecordError, 0.01, "InternalFailure"),
 		"10% of records are throttled":       share(awslocal.Throttle, 0.10, ""),
 		"50% of records fail":                share(awslocal.RecordError, 0.50, "InternalFailure"),
-		"all are throttled, three times":     first(awslocal.Throttle, 300, ""),
+		"whole requests are throttled":       first(awslocal.Throttle, 150, ""),
 		"the call is throttled":              first(awslocal.Error, 3, "ServiceUnavailableException"),
 		"500":                                first(awslocal.Error, 2, "InternalFailure"),
 		"reset":                              first(awslocal.Reset, 2, ""),

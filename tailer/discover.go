@@ -100,7 +100,7 @@ func (f *Follower) welcome(e *entry, sv *survey, newest map[string]*generation, 
 	}
 	kind := ""
 	if rotated || e.sibling || hasCompressedName(e.path) {
-		known, k, err := f.known(e, root)
+		known, k, err := f.known(e, root, nil)
 		switch {
 		case errors.Is(err, errUnfinished):
 			return nil // still being written: looked at again
@@ -158,8 +158,8 @@ func hasCompressedName(path string) bool {
 	return ok
 }
 
-// known says whether the content of e is that of a generation which has, or had, another body; and how it is compressed.
-func (f *Follower) known(e *entry, root string) (bool, string, error) {
+// known says whether the content of e is that of a generation other than except which has, or had, another body; and how it is compressed.
+func (f *Follower) known(e *entry, root string, except *generation) (bool, string, error) {
 	file, st, err := openSafely(e.path, f.opts.Symlinks)
 	if err != nil {
 		return false, "", err
@@ -181,7 +181,7 @@ func (f *Follower) known(e *entry, root string) (bool, string, error) {
 		return false, kind, nil
 	}
 	for _, k := range c.gens {
-		if k.key == st.bodyKey {
+		if k == except || k.key == st.bodyKey {
 			continue
 		}
 		same, err := f.copyOf(k, r, size)

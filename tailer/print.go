@@ -13,7 +13,7 @@ const (
 	headSize = 1024
 	// headEnough is from how many bytes on a head identifies a body by itself.
 	headEnough = 256
-	// headLeast is below how many bytes a head tells nothing, but for a body that has no more.
+	// headLeast is below how many bytes a head agrees with too much to tell anything by itself.
 	headLeast = 32
 	// markerSize is how much before a position its marker covers, in bytes.
 	markerSize = 64

@@ -162,9 +162,9 @@ func (f *Follower) holds(g *generation, e *entry, r io.ReaderAt, moved, short bo
 	if ok, err := headAgrees(r, g.head); err != nil || !ok {
 		return false, err
 	}
-	if g.head.Len < headLeast && f.opts.OnAmbiguous == "repeat" && !moved {
-		var more [headLeast]byte
-		if n, err := readFull(r, more[:], 0); err != nil || n > g.head.Len {
+	if g.head.Len < headLeast && !moved {
+		// So few bytes agree with much: not if another generation has had this content.
+		if known, _, err := f.known(e, g.chain.path, g); err != nil || known {
 			return false, err
 		}
 	}
@@ -230,6 +230,9 @@ func (f *Follower) copyOf(k *generation, r io.ReaderAt, size int64) (bool, error
 			return false, fmt.Errorf("read %q: %w", k.label(), err)
 		}
 		return bytes.Equal(a, b), nil
+	}
+	if k.read == 0 {
+		return false, nil // nothing of it was read: nothing could come again
 	}
 	if ok, err := headAgrees(r, head); err != nil || !ok {
 		return false, err

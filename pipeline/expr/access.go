@@ -31,7 +31,7 @@ func (c *compiler) scopeTraversal(e *hclsyntax.ScopeTraversalExpr) node {
 	t := e.Traversal
 	root := t.RootName()
 	if root == "record" {
-		return c.recordTraversal(t, e.SrcRange)
+		return c.recordTraversal(t)
 	}
 	if attrs, ok := attributes[root]; ok {
 		return c.fixedTraversal(root, attrs, t, e.SrcRange)
@@ -86,7 +86,7 @@ func stepName(step hcl.Traverser) (name string, isIndex, ok bool) {
 	return "", false, false
 }
 
-func (c *compiler) recordTraversal(t hcl.Traversal, rng hcl.Range) node {
+func (c *compiler) recordTraversal(t hcl.Traversal) node {
 	if len(t) == 1 {
 		return c.wholeRecord()
 	}
@@ -160,7 +160,7 @@ func (c *compiler) wholeRecord() node {
 // traverse follows the steps from the value of n.
 func (c *compiler) traverse(n node, steps hcl.Traversal) node {
 	for _, step := range steps {
-		name, isIndex, ok := stepName(step)
+		name, _, ok := stepName(step)
 		if !ok {
 			return c.errorf(step.SourceRange(), "Unsupported access", "This part of a value can't be reached.")
 		}
@@ -192,7 +192,6 @@ func (c *compiler) traverse(n node, steps hcl.Traversal) node {
 			env.failure = "a part that the value does not have"
 			return none
 		}}
-		_ = isIndex
 	}
 	return n
 }

@@ -128,11 +128,16 @@ func TestValues(t *testing.T) {
 
 func BenchmarkFilter(b *testing.B) {
 	p := compile(b, `record.status >= 400 && startswith(record.path, "/api")`)
-	env := testEnv()
-	b.ReportAllocs()
-	for b.Loop() {
-		if p.Decide(env) != True {
-			b.Fatal()
-		}
+	for name, status := range map[string]record.Value{"number": record.OfInt(404), "text": record.OfNumber("404")} {
+		b.Run(name, func(b *testing.B) {
+			env := testEnv()
+			env.Record.Set("status", status)
+			b.ReportAllocs()
+			for b.Loop() {
+				if p.Decide(env) != True {
+					b.Fatal()
+				}
+			}
+		})
 	}
 }

@@ -2,12 +2,12 @@ package expr
 
 import (
 	"flag"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/json"
+	"go.uber.org/goleak"
 
 	"github.com/kinetail/kinetail/pipeline/record"
 )
@@ -18,7 +18,7 @@ func TestMain(m *testing.M) {
 		_ = flag.Set(name, value)
 	}
 	flag.Parse()
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 func TestRefusedAtLoad(t *testing.T) {

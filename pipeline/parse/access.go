@@ -71,7 +71,7 @@ func (p *accessParser) Parse(line string, r *record.Record, arena *[]byte) bool 
 	addPresent(r, "user", user)
 	r.Add("timestamp", record.Plain(time))
 	addRequest(r, request)
-	r.Add("status", record.OfNumber(status))
+	r.Add("status", record.OfInt(int64(digits(status, 0, 3)))) // filters mostly read it
 	if size != "-" {
 		r.Add("bytes", uintValue(size))
 	}

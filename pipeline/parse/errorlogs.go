@@ -25,7 +25,7 @@ func (p *nginxError) Parse(line string, r *record.Record, arena *[]byte) bool {
 		return false
 	}
 	y, m, d := digits(line, 0, 4), digits(line, 5, 7), digits(line, 8, 10)
-	h, min, sec, _, _, _, ok := clock(line[11:19])
+	h, mi, sec, _, _, _, ok := clock(line[11:19])
 	if !ok || y < 0 || m < 1 || m > 12 || d < 1 || d > 31 {
 		return false
 	}
@@ -38,7 +38,7 @@ func (p *nginxError) Parse(line string, r *record.Record, arena *[]byte) bool {
 	if !ok || !ok2 || !isDigits(pid) || !isDigits(tid) {
 		return false
 	}
-	r.Add("timestamp", stamp(time.Date(y, time.Month(m), d, h, min, sec, 0, p.zone), 0, arena))
+	r.Add("timestamp", stamp(time.Date(y, time.Month(m), d, h, mi, sec, 0, p.zone), 0, arena))
 	r.Add("level", record.Of(level))
 	r.Add("pid", uintValue(pid))
 	r.Add("tid", uintValue(tid))
@@ -215,10 +215,10 @@ func (p *apacheError) time(s string) (time.Time, int, bool) {
 		return time.Time{}, 0, false
 	}
 	m, day := month(s[4:]), digits(strings.TrimPrefix(s[8:10], " "), 0, len(strings.TrimPrefix(s[8:10], " ")))
-	h, min, sec, nanos, fraction, rest, ok := clock(s[11:])
+	h, mi, sec, nanos, fraction, rest, ok := clock(s[11:])
 	if !ok || m == 0 || day < 1 || day > 31 || len(rest) != 5 || rest[0] != ' ' {
 		return time.Time{}, 0, false
 	}
 	y := digits(rest, 1, 5)
-	return time.Date(y, time.Month(m), day, h, min, sec, nanos, p.zone), fraction, y >= 0
+	return time.Date(y, time.Month(m), day, h, mi, sec, nanos, p.zone), fraction, y >= 0
 }

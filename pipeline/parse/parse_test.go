@@ -341,7 +341,7 @@ func allParsers(t testing.TB) map[string]Parser {
 
 var benchLines = map[string]string{
 	"combined":     combinedLine,
-	"common":       combinedLine[:strings.Index(combinedLine, ` "https`)],
+	"common":       strings.Split(combinedLine, ` "https`)[0],
 	"json":         `{"client":"203.0.113.195","user":"frank","timestamp":"2026-10-10T13:55:36Z","method":"GET","path":"/api/v1/products/12345","query":"ref=homepage","protocol":"HTTP/1.1","status":200,"bytes":23261,"agent":"Mozilla/5.0 (X11; Linux x86_64) Gecko","ok":true}`,
 	"logfmt":       `ts=2026-10-10T13:55:36Z level=info caller=main.go:12 msg="request done, all well" method=GET path=/api/v1/products/12345 status=200 bytes=23261 client=203.0.113.195 duration=12.5ms ok=true trace=4bf92f3577b34da6a3ce929d0e0e4736 component=gateway`,
 	"csv":          `203.0.113.195,frank,2026-10-10T13:55:36Z,GET,"/api/v1/products/12345",200,23261`,

@@ -61,17 +61,15 @@ func (p *regexParser) Parse(line string, r *record.Record, _ *[]byte) bool {
 		return false
 	}
 	for _, g := range p.groups {
-		if from := at[2*g.index]; from >= 0 {
-			text := line[from:at[2*g.index+1]]
-			v := typed(text, p.strings || g.kind == "string")
-			if g.kind != "" && g.kind != "string" && text == "" {
-				continue
-			}
-			if g.kind == "" && len(text) == 0 && r.Index(g.name) >= 0 {
-				continue // of several groups of one name the one that matched counts
-			}
-			r.Set(g.name, v)
+		from := at[2*g.index]
+		if from < 0 {
+			continue
 		}
+		text := line[from:at[2*g.index+1]]
+		if text == "" && (g.kind == "int" || g.kind == "float" || r.Index(g.name) >= 0) {
+			continue // no number; or of several groups of one name another one has matched
+		}
+		r.Set(g.name, typed(text, p.strings || g.kind == "string"))
 	}
 	return true
 }

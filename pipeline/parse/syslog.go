@@ -159,7 +159,7 @@ func quotedBy5424(s string, scratch *[]byte) (text, rest string, ok bool) {
 // rfc3164 reads "Oct 11 22:14:15 host tag[pid]: message", where the time may also be in RFC 3339.
 func (p *syslogParser) rfc3164(s string, r *record.Record, arena *[]byte) bool {
 	var when record.Value
-	raw := ""
+	var raw string
 	if month(s) > 0 {
 		t, fraction, rest, ok := p.bsdTime(s)
 		if !ok {
@@ -239,7 +239,7 @@ func (p *syslogParser) bsdTime(s string) (t time.Time, fraction int, rest string
 	if y := digits(rest, 0, 4); y > 0 && len(rest) > 5 && rest[4] == ' ' {
 		year, rest = y, rest[5:]
 	}
-	h, min, sec, nanos, fraction, rest, ok := clock(rest)
+	h, mi, sec, nanos, fraction, rest, ok := clock(rest)
 	if !ok || rest == "" || rest[0] != ' ' && rest[0] != ':' {
 		return t, 0, s, false
 	}
@@ -253,5 +253,5 @@ func (p *syslogParser) bsdTime(s string) (t time.Time, fraction int, rest string
 			year++
 		}
 	}
-	return time.Date(year, time.Month(m), day, h, min, sec, nanos, p.zone), fraction, rest, true
+	return time.Date(year, time.Month(m), day, h, mi, sec, nanos, p.zone), fraction, rest, true
 }

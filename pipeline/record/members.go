@@ -5,16 +5,24 @@ package record
 func (v Value) Members(arena *[]byte, f func(name string, m Value) bool) {
 	if t := v.Tree(); t != nil {
 		for i, m := range t.Values {
-			name := ""
-			if t.Names != nil {
-				name = t.Names[i]
-			}
-			if !f(name, m) {
+			if !f(t.name(i), m) {
 				return
 			}
 		}
 		return
 	}
+	v.texts(arena, func(name, text string) bool { return f(name, known(text, arena)) })
+}
+
+func (t *Tree) name(i int) string {
+	if t.Names == nil {
+		return ""
+	}
+	return t.Names[i]
+}
+
+// texts calls f for each member of a JSON text with the text of its value.
+func (v Value) texts(arena *[]byte, f func(name, text string) bool) {
 	if v.kind != List && v.kind != Object {
 		return
 	}
@@ -26,7 +34,7 @@ func (v Value) Members(arena *[]byte, f func(name string, m Value) bool) {
 			i = SkipSpace(s, SkipSpace(s, i)+1)
 		}
 		end := skip(s, i)
-		if !f(name, known(s[i:end], arena)) {
+		if !f(name, s[i:end]) {
 			return
 		}
 		if i = SkipSpace(s, end); i < len(s) && s[i] == ',' {
@@ -46,33 +54,53 @@ func known(s string, arena *[]byte) Value {
 
 // Member is the member of an Object with that name; the last one, where a JSON text has several.
 func (v Value) Member(name string, arena *[]byte) (Value, bool) {
-	var found Value
-	ok := false
-	if v.kind == Object {
-		v.Members(arena, func(n string, m Value) bool {
-			if n == name {
-				found, ok = m, true
-			}
-			return true
-		})
+	if v.kind != Object {
+		return Value{}, false
 	}
-	return found, ok
+	if t := v.Tree(); t != nil {
+		for i := len(t.Values) - 1; i >= 0; i-- {
+			if t.name(i) == name {
+				return t.Values[i], true
+			}
+		}
+		return Value{}, false
+	}
+	found := ""
+	v.texts(arena, func(n, text string) bool {
+		if n == name {
+			found = text
+		}
+		return true
+	})
+	if found == "" {
+		return Value{}, false
+	}
+	return known(found, arena), true
 }
 
 // Element is the i-th member of a List.
 func (v Value) Element(i int64, arena *[]byte) (Value, bool) {
-	var found Value
-	ok := false
-	if v.kind == List && i >= 0 {
-		v.Members(arena, func(_ string, m Value) bool {
-			if i == 0 {
-				found, ok = m, true
-			}
-			i--
-			return !ok
-		})
+	if v.kind != List || i < 0 {
+		return Value{}, false
 	}
-	return found, ok
+	if t := v.Tree(); t != nil {
+		if i >= int64(len(t.Values)) {
+			return Value{}, false
+		}
+		return t.Values[i], true
+	}
+	found := ""
+	v.texts(arena, func(_, text string) bool {
+		if i == 0 {
+			found = text
+		}
+		i--
+		return found == ""
+	})
+	if found == "" {
+		return Value{}, false
+	}
+	return known(found, arena), true
 }
 
 // Len is the number of members of a List or Object; names that a JSON text repeats count once each time.
@@ -81,6 +109,6 @@ func (v Value) Len(arena *[]byte) int {
 		return len(t.Values)
 	}
 	n := 0
-	v.Members(arena, func(string, Value) bool { n++; return true })
+	v.texts(arena, func(_, _ string) bool { n++; return true })
 	return n
 }

@@ -81,6 +81,10 @@ func New(o Options) (*Destination, error) {
 			engine.Map = m
 		}
 	}
+	if c, ok := o.Client.(Summarizer); ok {
+		l := &recordLimit{client: c, stream: s.stream, arn: s.arn}
+		engine.Larger = l.get
+	}
 	// Nothing is sent before the first Put, and so plain is not called before New returns.
 	s.plain = sync.OnceFunc(func() {
 		o.Log.Warn("the stream distributes records by itself and readers cannot take aggregates apart there: records are sent one by one", "stream", name)

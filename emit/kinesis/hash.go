@@ -47,7 +47,7 @@ func randomKey() []byte { return strconv.AppendUint(nil, rand.Uint64()>>24, 36) 
 
 // hashLanes is the map that needs no permission to list shards: the key space in 64 even parts.
 type hashLanes struct {
-	keys [hashLaneCount][]([]byte)
+	keys [hashLaneCount][][]byte
 }
 
 const (

@@ -55,6 +55,8 @@ type Options struct {
 	MaxRefused int
 	// ShardRateLimit is times the documented rate of a shard, which bounds what is sent to each; 0 is no bound.
 	ShardRateLimit float64
+	// DryRun says that the service knows PutRecords with DryRun: AWS itself does, others may store such a record.
+	DryRun bool
 	// StateDir is agent.state_dir: the list of shards is kept there for the next start. Empty keeps it nowhere.
 	StateDir    string
 	Memory      *memory.Share

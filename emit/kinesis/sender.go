@@ -18,8 +18,9 @@ type sender struct {
 	client      Client
 	stream, arn *string
 	shards      *shardList // nil: nobody may list them
-	plain       func()     // ends aggregation
-	inputs      sync.Pool  // of *input
+	dryRun      bool
+	plain       func()    // ends aggregation
+	inputs      sync.Pool // of *input
 }
 
 // input is what one call needs, used again for others.
@@ -30,7 +31,7 @@ type input struct {
 }
 
 func newSender(o *Options) *sender {
-	s := &sender{client: o.Client, inputs: sync.Pool{New: func() any { return new(input) }}}
+	s := &sender{client: o.Client, dryRun: o.DryRun, inputs: sync.Pool{New: func() any { return new(input) }}}
 	if o.StreamARN != "" {
 		s.arn = aws.String(o.StreamARN)
 	} else {

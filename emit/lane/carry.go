@@ -186,7 +186,7 @@ func (e *Engine) judge(r *request) {
 		if u.verdict.Class != retry.Data {
 			continue
 		}
-		why := ""
+		var why string
 		switch {
 		case u.verdict.TooLarge:
 			why = "something on the way to the service refuses a request that the service's own limits allow: raise its body limit"

@@ -32,10 +32,12 @@ func (n lanes) Hash(key []byte) Hash {
 	sum := md5.Sum(key)
 	return Hash{binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:])}
 }
-func (n lanes) Lane(h Hash) int  { return int(h.Hi % uint64(n)) }
-func (n lanes) Exact() bool      { return true }
-func (n lanes) Rate() Rate       { return Rate{} }
-func (n lanes) Key(i int) []byte { return strconv.AppendInt([]byte("lane"), int64(i), 10) }
+func (n lanes) Lane(h Hash) int { return int(h.Hi % uint64(n)) }
+func (n lanes) Exact() bool     { return true }
+func (n lanes) Rate() Rate      { return Rate{} }
+func (n lanes) Key(int) []byte  { return spare }
+
+var spare = []byte("spare")
 
 // stored is a record as the service has it.
 type stored struct{ key, data string }

@@ -73,8 +73,11 @@ type Options struct {
 	Kind, Name, Metric string // as in emit.Status
 	Sender             Sender
 	Limits             Limits
-	Map                Map        // nil: keys are ignored
-	Aggregator         Aggregator // nil: each record is a unit
+	// Larger is asked, by Put, for the limit of a record when one is over Limits.RecordBytes. It may take its time, until ctx ends.
+	// It may be nil.
+	Larger     func(ctx context.Context) (recordBytes int, err error)
+	Map        Map        // nil: keys are ignored
+	Aggregator Aggregator // nil: each record is a unit
 	// AggregateSize is how large units become, in bytes. Under Ordered with a backlog they become as large as a record may.
 	AggregateSize int
 	// OneKey says that a unit holds records of one key only, even if the Map is exact.

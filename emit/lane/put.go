@@ -16,7 +16,11 @@ func (e *Engine) Put(ctx context.Context, p *pipeline.Payloads) error {
 	if len(p.Items) == 0 {
 		return nil
 	}
-	t := taking{p: p, origin: &origin{ack: p.Batch.Ack, source: p.Batch.Source, at: time.Now()}}
+	limit, err := e.limit(ctx, p)
+	if err != nil {
+		return err
+	}
+	t := taking{limit: limit, p: p, origin: &origin{ack: p.Batch.Ack, source: p.Batch.Source, at: time.Now()}}
 	for {
 		e.mu.Lock()
 		if e.closed {
@@ -32,7 +36,7 @@ func (e *Engine) Put(ctx context.Context, p *pipeline.Payloads) error {
 		if need == 0 {
 			break
 		}
-		err := e.acquire(ctx, need)
+		err = e.acquire(ctx, need)
 		e.mu.Lock()
 		e.blocked--
 		if err == nil {
@@ -48,6 +52,27 @@ func (e *Engine) Put(ctx context.Context, p *pipeline.Payloads) error {
 		}
 	}
 	return e.bury(ctx, t.letters)
+}
+
+// limit is how large a record may be. Only where that matters the service is asked.
+func (e *Engine) limit(ctx context.Context, p *pipeline.Payloads) (int, error) {
+	limit := e.o.Limits.RecordBytes
+	if e.o.Larger == nil {
+		return limit, nil
+	}
+	for i := range p.Items {
+		if item := &p.Items[i]; item.Refusal == nil && len(item.Data)+len(item.Key) > limit {
+			ctx, cancel := context.WithCancel(ctx)
+			defer cancel()
+			defer context.AfterFunc(e.ctx, cancel)()
+			larger, err := e.o.Larger(ctx)
+			if err != nil {
+				return 0, fmt.Errorf("ask how large a record may be: %w", err)
+			}
+			return max(limit, larger), nil
+		}
+	}
+	return limit, nil
 }
 
 // acquire waits for memory until ctx or the engine ends.
@@ -68,6 +93,7 @@ func (e *Engine) acquire(ctx context.Context, n int64) error {
 type taking struct {
 	p       *pipeline.Payloads
 	next    int // item
+	limit   int // of a record, in bytes
 	origin  *origin
 	letters []emit.DeadLetter // aliases the batch, which is ours until Put returns
 }
@@ -85,7 +111,7 @@ func (e *Engine) take(t *taking) (need int64) {
 	t.origin.epoch = last
 	for ; t.next < len(t.p.Items); t.next++ {
 		item := &t.p.Items[t.next]
-		key, letter := e.check(t.p, item)
+		key, letter := e.check(t, item)
 		if letter != nil {
 			t.letters = append(t.letters, *letter)
 			continue
@@ -136,8 +162,8 @@ func (e *Engine) pay(price int64) bool {
 }
 
 // check returns the key as it is sent, and a letter if the record can never be sent.
-func (e *Engine) check(p *pipeline.Payloads, item *pipeline.Payload) ([]byte, *emit.DeadLetter) {
-	key := item.Key
+func (e *Engine) check(t *taking, item *pipeline.Payload) ([]byte, *emit.DeadLetter) {
+	p, key := t.p, item.Key
 	if _, one := e.keys.(single); one {
 		key = nil
 	}
@@ -150,8 +176,8 @@ func (e *Engine) check(p *pipeline.Payloads, item *pipeline.Payload) ([]byte, *e
 		key = bytes.ToValidUTF8(key, []byte("\uFFFD"))
 	}
 	l := &e.o.Limits
-	if n := len(item.Data) + len(key); n > l.RecordBytes {
-		return nil, e.unsendable(p, item, "too_large", fmt.Sprintf("%d bytes with its key, the limit is %d", n, l.RecordBytes))
+	if n := len(item.Data) + len(key); n > t.limit {
+		return nil, e.unsendable(p, item, "too_large", fmt.Sprintf("%d bytes with its key, the limit is %d", n, t.limit))
 	}
 	if len(key) > l.KeyChars && utf8.RuneCount(key) > l.KeyChars {
 		return nil, e.unsendable(p, item, "key_too_long",

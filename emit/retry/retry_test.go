@@ -23,7 +23,7 @@ import (
 
 // answer is an error as the SDK returns it: an operation's error around the HTTP response's around the service's.
 func answer(status int, code string) error {
-	var inner error = errors.New("not a document of the service")
+	inner := errors.New("not a document of the service")
 	if code != "" {
 		inner = &smithy.GenericAPIError{Code: code, Message: "said so"}
 	}
@@ -166,9 +166,8 @@ func TestRecord(t *testing.T) {
 
 func TestBackoff(t *testing.T) {
 	b := Backoff{Base: 100 * time.Millisecond, Cap: time.Second}
-	bound := []time.Duration{100, 100, 200, 400, 800, 1000, 1000}
-	for n, most := range bound {
-		most *= time.Millisecond
+	for n, ms := range []int{100, 100, 200, 400, 800, 1000, 1000} {
+		most := time.Duration(ms) * time.Millisecond
 		var longest time.Duration
 		for range 2000 {
 			d := b.Delay(n)

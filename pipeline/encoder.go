@@ -28,6 +28,9 @@ type EncoderOptions struct {
 	Format string
 	// Template is the text of each record for format "template". A record for which it is null is refused.
 	Template *expr.Program
+	// InvalidUTF8 is what format "json" makes of text that is no UTF-8: "replace" (the default) puts U+FFFD for each wrong byte; "base64"
+	// writes the field in base64 under its name with "_base64" appended.
+	InvalidUTF8 string
 	// Delimiter is appended to each record.
 	Delimiter string
 	// PartitionKey gives the partition key; nil spreads the records evenly.
@@ -70,6 +73,11 @@ func NewEncoder(opts EncoderOptions) (*Encoder, error) {
 	}
 	if (opts.Format == "template") != (opts.Template != nil) {
 		return nil, errors.New("format = \"template\" and template = \"...\" are needed together")
+	}
+	switch opts.InvalidUTF8 {
+	case "", "replace", "base64":
+	default:
+		return nil, fmt.Errorf("invalid_utf8 %q is unknown: use \"replace\" or \"base64\"", opts.InvalidUTF8)
 	}
 	c, err := newCompressor(opts.Compression)
 	if err != nil {
@@ -177,7 +185,12 @@ func (e *Encoder) raw(b *tailer.Batch, i int) []byte {
 
 func (e *Encoder) json(r *record.Record) []byte {
 	start, replaced := len(e.arena), 0
-	e.arena = append(r.AppendJSON(e.arena, &replaced), e.opts.Delimiter...)
+	if e.opts.InvalidUTF8 == "base64" {
+		e.arena = r.AppendJSONBase64(e.arena, &replaced)
+	} else {
+		e.arena = r.AppendJSON(e.arena, &replaced)
+	}
+	e.arena = append(e.arena, e.opts.Delimiter...)
 	e.counts.Replaced += int64(replaced)
 	return e.arena[start:len(e.arena):len(e.arena)]
 }

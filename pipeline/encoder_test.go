@@ -102,6 +102,14 @@ func TestJSONIsValidForAnyBytes(t *testing.T) {
 	}
 }
 
+func TestInvalidUTF8AsBase64(t *testing.T) {
+	var out Payloads
+	encoder(t, EncoderOptions{Format: "json", InvalidUTF8: "base64"}).Encode(batchOf("a\xff\nfine\n"), &out)
+	if a, b := string(out.Items[0].Data), string(out.Items[1].Data); a != `{"message_base64":"Yf8="}` || b != `{"message":"fine"}` {
+		t.Error(a, b)
+	}
+}
+
 func FuzzJSONLine(f *testing.F) {
 	f.Add([]byte("plain"))
 	f.Add([]byte("\xff\x00\"\\ é \xe2\x80"))

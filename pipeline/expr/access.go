@@ -2,6 +2,8 @@ package expr
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -12,19 +14,35 @@ import (
 	"github.com/kinetail/kinetail/pipeline/record"
 )
 
-// roots are the names that an expression may start with.
-var roots = []string{"record", "file", "host", "local"}
-
-// attributes are those of the roots that have fixed ones.
-var attributes = map[string]map[string]func(*Env) string{
-	"file": {
-		"path": func(env *Env) string { return env.Path },
-		"name": func(env *Env) string { return env.Name },
-		"dir":  func(env *Env) string { return env.Dir },
-	},
-	"host": {
-		"name": func(env *Env) string { return env.Host },
-	},
+// rootsOf are the names with fixed attributes that an expression may start with, besides record and local.
+func rootsOf(scope *Scope) map[string]map[string]func(*Env) record.Value {
+	text := func(get func(*Env) string) func(*Env) record.Value {
+		return func(env *Env) record.Value { return record.Of(get(env)) }
+	}
+	all := map[string]map[string]func(*Env) record.Value{
+		"file": {
+			"path": text(func(env *Env) string { return env.Path }),
+			"name": text(func(env *Env) string { return env.Name }),
+			"dir":  text(func(env *Env) string { return env.Dir }),
+		},
+		"host": {"name": text(func(env *Env) string { return env.Host })},
+		"k8s":  {},
+	}
+	for name, get := range podAttributes {
+		all["k8s"][name] = podAttribute(get)
+	}
+	if scope == nil {
+		return all
+	}
+	for root, attrs := range scope.Roots {
+		if all[root] == nil {
+			all[root] = map[string]func(*Env) record.Value{}
+		}
+		for name, get := range attrs {
+			all[root][name] = func(*Env) record.Value { return get() }
+		}
+	}
+	return all
 }
 
 func (c *compiler) scopeTraversal(e *hclsyntax.ScopeTraversalExpr) node {
@@ -33,27 +51,23 @@ func (c *compiler) scopeTraversal(e *hclsyntax.ScopeTraversalExpr) node {
 	if root == "record" {
 		return c.recordTraversal(t)
 	}
-	if attrs, ok := attributes[root]; ok {
+	if attrs, ok := c.roots[root]; ok {
 		return c.fixedTraversal(root, attrs, t, e.SrcRange)
 	}
 	if root == "local" {
 		return c.errorf(e.SrcRange, "Not a constant", "local.* can't be used here.")
 	}
-	hint := suggest(root, roots)
+	names := append(slices.Sorted(maps.Keys(c.roots)), "record", "local")
+	hint := suggest(root, names)
 	if hint == "" {
 		hint = fmt.Sprintf(" For a field of the record write record.%s.", root)
 	}
 	return c.errorf(t[0].SourceRange(), "Unknown name",
-		"There is nothing named %q here: an expression can use record.*, file.path, file.name, file.dir, host.name and local.*.%s", root, hint)
+		"There is nothing named %q here: an expression can start with %s.%s", root, strings.Join(names, ", "), hint)
 }
 
-func (c *compiler) fixedTraversal(root string, attrs map[string]func(*Env) string, t hcl.Traversal, rng hcl.Range) node {
-	var names []string
-	for _, n := range []string{"path", "name", "dir"} {
-		if attrs[n] != nil {
-			names = append(names, n)
-		}
-	}
+func (c *compiler) fixedTraversal(root string, attrs map[string]func(*Env) record.Value, t hcl.Traversal, rng hcl.Range) node {
+	names := slices.Sorted(maps.Keys(attrs))
 	all := root + "." + strings.Join(names, ", "+root+".")
 	if len(t) < 2 {
 		return c.errorf(rng, "Incomplete name", "%q is no value itself; use %s.", root, all)
@@ -63,8 +77,7 @@ func (c *compiler) fixedTraversal(root string, attrs map[string]func(*Env) strin
 	if !ok || get == nil {
 		return c.errorf(t[1].SourceRange(), "Unknown name", "%q has no %q; there is %s.%s", root, name, all, suggest(name, names))
 	}
-	n := node{static: record.String, eval: func(env *Env) record.Value { return record.Of(get(env)) }}
-	return c.traverse(n, t[2:])
+	return c.traverse(node{eval: get}, t[2:])
 }
 
 // stepName is the name that a step of a traversal looks up; isIndex says that it is a number.

@@ -15,6 +15,9 @@ import (
 type Scope struct {
 	// Locals are the values of local.*; they are folded into the program.
 	Locals map[string]cty.Value
+	// Roots are more names: Roots["ec2"]["instance_id"] gives ec2.instance_id. The functions are called for each evaluation, from any
+	// goroutine, so they return what is known already: null where nothing is. What they return must never change.
+	Roots map[string]map[string]func() record.Value
 }
 
 // Compile makes a program of an HCL expression in native or JSON syntax. The diagnostics have errors where a part of it has no
@@ -36,6 +39,7 @@ type compiler struct {
 	// ctx evaluates the parts that are constant.
 	ctx   *hcl.EvalContext
 	diags hcl.Diagnostics
+	roots map[string]map[string]func(*Env) record.Value
 	// strict is set inside try and can: there a missing field and an operation on null is an error as in HCL itself, for that is
 	// what they are asked about.
 	strict bool
@@ -46,7 +50,7 @@ func newCompiler(scope *Scope) *compiler {
 	if scope != nil && len(scope.Locals) > 0 {
 		locals = cty.ObjectVal(scope.Locals)
 	}
-	return &compiler{ctx: &hcl.EvalContext{
+	return &compiler{roots: rootsOf(scope), ctx: &hcl.EvalContext{
 		Variables: map[string]cty.Value{"local": locals},
 		Functions: Functions(),
 	}}

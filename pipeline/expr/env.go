@@ -29,6 +29,9 @@ type Env struct {
 	// objects (HCL tells lists from tuples that look alike), null in logic (HCL takes it for false in && and refuses it in ||;
 	// here a filter drops nothing by an accident of types). The comparison with HCL leaves those out.
 	deviates bool
+	// pod is what podPath says.
+	pod     pod
+	podPath string
 	// patterns are the regular expressions that were not known at load.
 	patterns map[string]*pattern
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/json"
 	"go.uber.org/goleak"
 
@@ -28,7 +29,7 @@ func TestRefusedAtLoad(t *testing.T) {
 		{`status >= 400`, `status`, `record.status`},
 		{`recrod.status`, `recrod`, `Did you mean "record"?`},
 		{`file.nam`, `.nam`, `Did you mean "name"?`},
-		{`file`, `file`, `file.path, file.name, file.dir`},
+		{`file`, `file`, `file.dir, file.name, file.path`},
 		{`ec2.instance_id`, `ec2`, `nothing named "ec2"`},
 		{`startwith(record.a, "x")`, `startwith`, `Did you mean "startswith"?`},
 		{`lower(record.a, "x")`, `"x"`, `takes only 1`},
@@ -138,5 +139,41 @@ func TestNoAllocations(t *testing.T) {
 		if n := testing.AllocsPerRun(100, func() { env.Reset(); p.Eval(env); p.Decide(env) }); n != 0 {
 			t.Errorf("%s: %v allocations", src, n)
 		}
+	}
+}
+
+func TestKubernetesFromThePath(t *testing.T) {
+	for _, tc := range []struct{ path, want string }{
+		{"/var/log/pods/shop_web-7d9_0a1b-2c/nginx/3.log", `["shop","web-7d9","nginx","0a1b-2c","3",null]`},
+		{"/var/log/pods/shop_web-7d9_0a1b-2c/nginx/3.log.20260102-030405.gz", `["shop","web-7d9","nginx","0a1b-2c","3",null]`},
+		{"/var/log/containers/web-7d9_shop_nginx-side-car-0123abcd.log", `["shop","web-7d9","nginx-side-car",null,null,"0123abcd"]`},
+		{"/var/log/nginx/access.log", `[null,null,null,null,null,null]`},
+		{"/var/log/containers/x.log", `[null,null,null,null,null,null]`},
+		{"", `[null,null,null,null,null,null]`},
+	} {
+		env := testEnv()
+		env.Path = tc.path
+		if got := show(compile(t, `[k8s.namespace, k8s.pod, k8s.container, k8s.uid, k8s.restart, k8s.container_id]`).Eval(env)); got != tc.want {
+			t.Errorf("%s: %s", tc.path, got)
+		}
+	}
+}
+
+func TestMoreRoots(t *testing.T) {
+	e, _ := hclsyntax.ParseExpression([]byte(`"${ec2.zone}/${ec2.tags["Name"]}"`), "t.hcl", hcl.InitialPos)
+	zone := record.Value{}
+	p, diags := Compile(e, &Scope{Roots: map[string]map[string]func() record.Value{"ec2": {
+		"zone": func() record.Value { return zone },
+		"tags": func() record.Value { return record.OfJSON(`{"Name":"web"}`) },
+	}}})
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	if got := show(p.Eval(testEnv())); got != "null" {
+		t.Error(got)
+	}
+	zone = record.Of("eu-west-1a")
+	if got := show(p.Eval(testEnv())); got != `"eu-west-1a/web"` {
+		t.Error(got)
 	}
 }

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"encoding/base64"
 	"encoding/binary"
 	"math"
 	"strconv"
@@ -27,6 +28,27 @@ func (r *Record) AppendJSON(dst []byte, replaced *int) []byte {
 		}
 		f := &r.Fields[i]
 		dst = AppendString(dst, f.Name, replaced)
+		dst = append(dst, ':')
+		dst = AppendValue(dst, f.Value, replaced)
+	}
+	return append(dst, '}')
+}
+
+// AppendJSONBase64 is AppendJSON, but a field whose text is no UTF-8 is written in base64 under its name with "_base64" appended, so that
+// no byte is lost. Names, and strings inside lists and objects, have U+FFFD as in AppendJSON.
+func (r *Record) AppendJSONBase64(dst []byte, replaced *int) []byte {
+	dst = append(dst, '{')
+	for i := range r.Fields {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		f := &r.Fields[i]
+		dst = AppendString(dst, f.Name, replaced)
+		if f.Value.kind == String && f.Value.shape != plain && !utf8.ValidString(f.Value.text()) {
+			dst = append(dst[:len(dst)-1], `_base64":"`...)
+			dst = append(base64.StdEncoding.AppendEncode(dst, Bytes(f.Value.text())), '"')
+			continue
+		}
 		dst = append(dst, ':')
 		dst = AppendValue(dst, f.Value, replaced)
 	}

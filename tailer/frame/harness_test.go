@@ -107,9 +107,12 @@ func short(all []rec) string {
 			b.WriteByte(' ')
 		}
 		fmt.Fprintf(&b, "%q", r.Text)
-		for flag, mark := range map[tailer.Flags]string{tailer.Partial: "P", tailer.Truncated: "T", tailer.Oversize: "O"} {
-			if r.Flags&flag != 0 {
-				b.WriteString(mark)
+		for _, m := range []struct {
+			flag tailer.Flags
+			mark string
+		}{{tailer.Partial, "P"}, {tailer.Truncated, "T"}, {tailer.Oversize, "O"}} {
+			if r.Flags&m.flag != 0 {
+				b.WriteString(m.mark)
 			}
 		}
 		if r.Flags&tailer.Split != 0 {

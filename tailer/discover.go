@@ -104,6 +104,9 @@ func (f *Follower) welcome(e *entry, sv *survey, newest map[string]*generation, 
 		switch {
 		case errors.Is(err, errUnfinished):
 			return nil // still being written: looked at again
+		case errors.Is(err, errRacing):
+			f.wantSweep()
+			return nil
 		case err != nil && !rotated && !e.sibling:
 			f.note(e.path, err.Error())
 			return ignore()

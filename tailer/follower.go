@@ -45,6 +45,7 @@ type Follower struct {
 	nextPoll  clock
 	sweeps    int
 	pace      clock // no sweep before this: sweeping takes a tenth of a core at most
+	unsettled int   // surveys that did not agree with the one before
 	early     bool  // a sweep is wanted as soon as the pace allows
 	firstWall int64 // when the first sweep began, ns since 1970
 	ignored   map[bodyKey]ignoredBody
@@ -135,20 +136,6 @@ func (f *Follower) chain(path string) *chain {
 		f.chains[path] = c
 	}
 	return c
-}
-
-// descriptorLimit is how many bodies may be open at once: a quarter of RLIMIT_NOFILE is left for sockets and state.
-func descriptorLimit() int {
-	var r unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &r); err != nil {
-		return 256
-	}
-	return int(min(r.Cur/4*3, 1024))
-}
-
-func hardLinksProtected() bool {
-	b, err := os.ReadFile("/proc/sys/fs/protected_hardlinks")
-	return err != nil || len(b) == 0 || b[0] != '0'
 }
 
 // Next is the next batch of any file that has something, in turns. It waits while there is nothing, while MaxUnacked bytes are out, or
@@ -294,66 +281,6 @@ func (f *Follower) enqueue(g *generation) {
 
 // wantSweep asks for a look at everything as soon as the pace allows.
 func (f *Follower) wantSweep() { f.early = true }
-
-// unpark opens the body of g, if it is not open.
-func (f *Follower) unpark(g *generation) error {
-	if g.file == nil {
-		if len(g.names) == 0 {
-			return fmt.Errorf("open %q: %w", g.label(), os.ErrNotExist)
-		}
-		f.makeRoom()
-		var last error
-		for _, name := range g.names {
-			file, st, err := openSafely(name, f.opts.Symlinks)
-			if err != nil {
-				last = err
-				continue
-			}
-			if !sameBody(&st, g.key, g.birth) {
-				_ = file.Close()
-				f.wantSweep()
-				last = fmt.Errorf("open %q: %w", name, errMoved)
-				continue
-			}
-			g.file = file
-			f.open++
-			break
-		}
-		if g.file == nil {
-			return last
-		}
-	}
-	if g.kind != "" && g.zip == nil {
-		if m := f.opts.Memory; m != nil {
-			if g.charged = unzipMemory(g.kind); !m.TryAcquire(g.charged) {
-				g.charged = 0
-				return errMemory
-			}
-		}
-		g.zip = newUnzip(g.file, g.kind)
-	}
-	return nil
-}
-
-// errMoved says that another body has taken the name.
-var errMoved = errors.New("another file has taken the name")
-
-// makeRoom parks bodies in turn when as many are open as may be.
-func (f *Follower) makeRoom() {
-	for pass := 0; f.open >= f.bodyLimit && pass < 2; pass++ {
-		for range f.gens {
-			f.hand = (f.hand + 1) % len(f.gens)
-			g := f.gens[f.hand]
-			// Bodies without a name are held whatever the limit; those with something to read go last.
-			if g.file == nil || len(g.names) == 0 || pass == 0 && g.queued {
-				continue
-			}
-			if g.park(f); f.open < f.bodyLimit {
-				return
-			}
-		}
-	}
-}
 
 // cannotRead keeps g for later: it could not be looked at, which does not mean that it is gone.
 func (f *Follower) cannotRead(g *generation, err error) {

@@ -13,6 +13,82 @@ import (
 	"github.com/kinetail/kinetail/tailer/checkpoint"
 )
 
+// TestLiveCopytruncate is the same for copies, with a pattern that meets them. The writer pauses between copy and truncation: what is
+// written there is destroyed by the rotator and nobody's to have.
+func TestLiveCopytruncate(t *testing.T) {
+	const rotations, each = 10, 20000
+	dir := t.TempDir()
+	f, err := Open(Options{
+		Flow: "live", Paths: []string{filepath.Join(dir, "a.log*")}, Framer: lines{}, StartAt: "beginning", SweepInterval: 200 * time.Millisecond,
+		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	done := make(chan error, 1)
+	go func() { done <- writeAndCopy(filepath.Join(dir, "a.log"), rotations, each) }()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	seen := make([]int, rotations*each)
+	for missing := len(seen); missing > 0; {
+		b, err := f.Next(ctx)
+		if err != nil {
+			t.Fatalf("%d are missing: %v\n%+v", missing, err, f.Status())
+		}
+		for i := range b.Records {
+			n, _ := strconv.Atoi(string(b.Bytes(i)[:8]))
+			if seen[n]++; seen[n] > 1 {
+				t.Fatalf("line %d came again, from %+v", n, b.Source)
+			}
+			missing--
+		}
+		ack := b.Ack
+		b.Release()
+		ack.Done(1)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if c := f.Status().Counters; c.GapBytes != 0 {
+		t.Errorf("%+v", c)
+	}
+}
+
+func writeAndCopy(path string, rotations, each int) error {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	n := 0
+	for r := range rotations {
+		for range each / 50 {
+			var buf []byte
+			for range 50 {
+				buf = fmt.Appendf(buf, "%08d the quick brown fox jumps over the lazy dog\n", n)
+				n++
+			}
+			if _, err := f.Write(buf); err != nil {
+				return err
+			}
+		}
+		if r == rotations-1 {
+			break
+		}
+		for k := rotations; k >= 1; k-- {
+			_ = os.Rename(path+"."+strconv.Itoa(k), path+"."+strconv.Itoa(k+1))
+		}
+		if err := copyFile(path, path+".1"); err != nil {
+			return err
+		}
+		if err := f.Truncate(0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // TestLiveRotation follows a writer at full speed that rotates by rename, through the real Next with the real watcher and clock, and
 // expects every line once and in order.
 func TestLiveRotation(t *testing.T) {

@@ -200,6 +200,9 @@ func lastSlash(s string) int {
 	return -1
 }
 
+// errRacing says that a body was changed while it was compared: the next sweep knows more.
+var errRacing = errors.New("changed while it was looked at")
+
 // compareSpan is how much of the end of two bodies is compared to tell a copy, in bytes.
 const compareSpan = 64 << 10
 
@@ -218,9 +221,6 @@ func (f *Follower) copyOf(k *generation, r io.ReaderAt, size int64) (bool, error
 		if common < int64(head.Len) {
 			head = checkpoint.Print{}
 		}
-		if ok, err := headAgrees(r, head); err != nil || !ok {
-			return false, err
-		}
 		n := min(common, compareSpan)
 		a, b := make([]byte, n), make([]byte, n)
 		if _, err := readFull(r, a, common-n); err != nil {
@@ -229,7 +229,13 @@ func (f *Follower) copyOf(k *generation, r io.ReaderAt, size int64) (bool, error
 		if _, err := readFull(k.content(), b, common-n); err != nil {
 			return false, fmt.Errorf("read %q: %w", k.label(), err)
 		}
-		return bytes.Equal(a, b), nil
+		if bytes.Equal(a, b) {
+			return headAgrees(r, head)
+		}
+		if same, err := k.verify(k.content(), k.head); err != nil || !same {
+			return false, errRacing
+		}
+		return false, nil
 	}
 	if k.read == 0 {
 		return false, nil // nothing of it was read: nothing could come again

@@ -2,6 +2,7 @@ package tailer
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
 	"slices"
 	"time"
@@ -23,12 +24,8 @@ func (f *Follower) sweep(ctx context.Context, now clock) {
 	}
 	f.sweeps++
 	f.early = false
-	w := newWalk(f.opts.Symlinks, func(path, why string) {
-		f.refuse(path, why)
-		f.note(path, why)
-	})
-	defer w.close()
-	sv := f.survey(w)
+	sv, settled := f.settledSurvey()
+	defer sv.w.close()
 	for _, g := range f.gens {
 		f.locate(g, sv, now)
 	}
@@ -42,7 +39,11 @@ func (f *Follower) sweep(ctx context.Context, now clock) {
 	for _, g := range bodiless {
 		f.recover(g, sv, now)
 	}
-	f.discover(ctx, sv, now)
+	if settled {
+		f.discover(ctx, sv, now)
+	} else {
+		f.wantSweep()
+	}
 	f.watch(sv)
 	f.capDeleted(now)
 	f.forget(sv, now)
@@ -57,6 +58,45 @@ func (f *Follower) sweep(ctx context.Context, now clock) {
 		f.pace = max(f.pace, now+f.opts.PollInterval) // for a body that a rotator may be moving or compressing
 	}
 	f.schedule(now)
+}
+
+// unsettledSurveys is how many surveys in a row may differ before one is taken as it is.
+const unsettledSurveys = 10
+
+// settledSurvey surveys until two surveys agree, if there is anything new: a rotator that renames while names are looked at one by one
+// can hide a body from a single one, and the bodies after it would start too early.
+func (f *Follower) settledSurvey() (sv *survey, settled bool) {
+	look := func() *survey {
+		return f.survey(newWalk(f.opts.Symlinks, func(path, why string) {
+			f.refuse(path, why)
+			f.note(path, why)
+		}))
+	}
+	sv = look()
+	for f.anythingNew(sv) {
+		next := look()
+		same := maps.EqualFunc(sv.paths, next.paths, func(a, b *entry) bool { return a.st.bodyKey == b.st.bodyKey })
+		sv.w.close()
+		sv = next
+		if same {
+			break
+		}
+		if f.unsettled++; f.unsettled%unsettledSurveys == 0 {
+			return sv, f.unsettled >= 5*unsettledSurveys
+		}
+	}
+	f.unsettled = 0
+	return sv, true
+}
+
+// anythingNew says that the survey saw a body that nobody has.
+func (f *Follower) anythingNew(sv *survey) bool {
+	for key, at := range sv.bodies {
+		if g := f.bodies[key]; (g == nil || !sameBody(&at[0].st, key, g.birth)) && !f.isIgnored(at[0]) {
+			return true
+		}
+	}
+	return false
 }
 
 // locate finds where the body of g is to be seen now.

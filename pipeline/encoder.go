@@ -59,6 +59,8 @@ type Encoder struct {
 	arena    []byte
 	keys     []byte
 	compress *compressor
+	// redacted is set when the text of a line may have changed though it is sent raw.
+	redacted bool
 	counts   EncoderCounts
 }
 
@@ -144,6 +146,9 @@ func (e *Encoder) add(env *expr.Env, b *tailer.Batch, i int, out *Payloads) {
 		p.Data = e.arena[start:len(e.arena):len(e.arena)]
 	default:
 		p.Data = e.raw(b, i)
+		if e.redacted {
+			p.Data = e.message(env.Record, p.Data)
+		}
 	}
 	if e.compress != nil && p.Refusal == nil {
 		start := len(e.arena)
@@ -180,6 +185,17 @@ func (e *Encoder) raw(b *tailer.Batch, i int) []byte {
 	}
 	start := len(e.arena)
 	e.arena = append(append(e.arena, b.Bytes(i)...), d...)
+	return e.arena[start:len(e.arena):len(e.arena)]
+}
+
+// message is the record's message and the delimiter; as is where that is what redaction left of it.
+func (e *Encoder) message(r *record.Record, as []byte) []byte {
+	m := r.Get("message").Str()
+	if len(m)+len(e.opts.Delimiter) == len(as) && m == record.Alias(as[:len(m)]) {
+		return as
+	}
+	start := len(e.arena)
+	e.arena = append(append(e.arena, m...), e.opts.Delimiter...)
 	return e.arena[start:len(e.arena):len(e.arena)]
 }
 

@@ -45,6 +45,7 @@ func New(steps []Step, encoders []*Encoder, o Options) (*Pipeline, error) {
 		if shaped && e.opts.Format == "raw" {
 			return nil, errors.New("format = \"raw\" sends the line as it came, and the steps before it would be lost: use \"json\" or \"template\"")
 		}
+		e.redacted = len(p.redacts) > 0
 	}
 	p.state.env.Record = &p.state.record
 	p.state.env.Host = o.Host

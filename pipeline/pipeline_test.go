@@ -157,6 +157,13 @@ func TestSteps(t *testing.T) {
 	}
 }
 
+func TestRawLinesCanBeRedacted(t *testing.T) {
+	p := pipelineOf(t, EncoderOptions{Delimiter: "\n"}, must(t)(NewRedact(RedactOptions{Builtin: []string{"ipv4"}})))
+	if got := run(p, batchOf("from 10.1.2.3\nfine\nlast 10.1.2.4")); fmt.Sprint(got) != "[from 10.1.2.0\n fine\n last 10.1.2.0\n]" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestRedactionReachesOversizeRecords(t *testing.T) {
 	p := pipelineOf(t, jsonOut, parseStepOf(t, "json", ""), must(t)(NewRedact(RedactOptions{Pattern: "secret", With: "x"})))
 	b := batchOf("a secret\n")

@@ -155,7 +155,7 @@ func NewRedact(o RedactOptions) (Step, error) {
 }
 
 func (p *redactStep) Kind() string { return "redact" }
-func (p *redactStep) shapes() bool { return true }
+func (p *redactStep) shapes() bool { return false } // the line is still a line: format "raw" sends what is left of it
 
 func (p *redactStep) apply(s *state) outcome {
 	broken := s.refusal != nil || s.unparsed != ""

@@ -15,7 +15,7 @@ import (
 
 // TestMain makes the drawn expressions the same in every run; -rapid.seed and -rapid.checks draw others.
 func TestMain(m *testing.M) {
-	for name, value := range map[string]string{"rapid.seed": "7", "rapid.checks": "3000", "rapid.nofailfile": "true"} {
+	for name, value := range map[string]string{"rapid.seed": "7", "rapid.checks": "1500", "rapid.nofailfile": "true"} {
 		_ = flag.Set(name, value)
 	}
 	flag.Parse()

@@ -95,6 +95,9 @@ func (c *compiler) logic(a, b node, decisive Verdict) node {
 			return l
 		}
 		r := right(env)
+		if l <= True && r <= True && !strict {
+			return r // l is not decisive
+		}
 		switch {
 		case strict && (l == mistyped || r == mistyped):
 			return failed
@@ -185,6 +188,7 @@ func (c *compiler) ordering(a, b node, results [3]Verdict) node {
 	}
 	if want := (&Env{}).number(b.constant); b.isConst && want.Kind() == record.Int && a.isField {
 		name, slot, limit := a.field, a.slot, want.Int()
+		less, equal, greater := results[0], results[1], results[2] // copies, for a closure reads what was assigned to through a pointer
 		return condition(func(env *Env) Verdict {
 			v := env.hinted(name, slot)
 			if v == nil {
@@ -204,11 +208,11 @@ func (c *compiler) ordering(a, b node, results [3]Verdict) node {
 			}
 			switch {
 			case n < limit:
-				return results[0]
+				return less
 			case n > limit:
-				return results[2]
+				return greater
 			}
-			return results[1]
+			return equal
 		})
 	}
 	return condition(func(env *Env) Verdict {

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -14,12 +15,14 @@ import (
 
 // dryRun prints what a destination would be sent. It implements emit.Destination.
 type dryRun struct {
-	out      io.Writer
-	target   string
-	kind     string
-	name     string
-	counters emit.Counters
-	line     []byte
+	out    io.Writer
+	target string
+	kind   string
+	name   string
+	// delimiter ends each record and is not shown.
+	delimiter string
+	counters  emit.Counters
+	line      []byte
 }
 
 func newDryRun(out io.Writer, flow string, e *config.Emit) *dryRun {
@@ -32,7 +35,7 @@ func newDryRun(out io.Writer, flow string, e *config.Emit) *dryRun {
 	case e.Path != "":
 		target += " " + e.Path
 	}
-	return &dryRun{out: out, target: flow + " -> " + target, kind: e.Kind, name: e.Name}
+	return &dryRun{out: out, target: flow + " -> " + target, kind: e.Kind, name: e.Name, delimiter: e.Delimiter}
 }
 
 // Put prints a line per record.
@@ -54,7 +57,7 @@ func (d *dryRun) Put(_ context.Context, p *pipeline.Payloads) error {
 			d.counters.BytesSent.Add(int64(len(item.Data)))
 		}
 		d.line = append(d.line, ": "...)
-		d.line = appendShown(d.line, item.Data)
+		d.line = appendShown(d.line, bytes.TrimSuffix(item.Data, []byte(d.delimiter)))
 		d.line = append(d.line, '\n')
 		if _, err := d.out.Write(d.line); err != nil {
 			return fmt.Errorf("print: %w", err)

@@ -39,6 +39,9 @@ Exit code 1 if anything was lost or out of order.`,
 			case o.Rotations < 0 || o.Rotations > 1000:
 				return usageError("--rotations %d: use 0 to 1000", o.Rotations)
 			}
+			if o.Aggregate != "none" && o.Aggregate != "kpl" {
+				return usageError("--aggregate %s: use none or kpl", o.Aggregate)
+			}
 			if len(o.Faults) == 1 && o.Faults[0] == "none" {
 				o.Faults = nil
 			}
@@ -54,6 +57,7 @@ Exit code 1 if anything was lost or out of order.`,
 	c.Flags().IntVar(&o.Rate, "rate", 5_000, "lines per second")
 	c.Flags().IntVar(&o.Rotations, "rotations", 5, "how often the log is rotated")
 	c.Flags().StringSliceVar(&o.Faults, "faults", demo.AllFaults, "what to do to the agent: throttle, kill, none")
+	c.Flags().StringVar(&o.Aggregate, "aggregate", "none", "none: a Kinesis record for each line; kpl: many lines in one, in the KPL's format")
 	c.Flags().BoolVar(&o.Keep, "keep", false, "keep the directory with the logs, the configuration, the state and the agent's log")
 	outputFlag(c, &output)
 	return c

@@ -76,6 +76,11 @@ func run(cmd *cobra.Command, f runFlags) error {
 	if err != nil {
 		return err
 	}
+	if f.stdin != "" {
+		if cfg, err = onlyFlow(cfg, f.stdin); err != nil {
+			return err
+		}
+	}
 	log := newLogger(cmd.ErrOrStderr(), &cfg.Agent)
 	if configError != "" {
 		log.Error("the configuration is wrong; the last one that ran is used instead", "config", f.path, "problems", configError)
@@ -101,8 +106,25 @@ func run(cmd *cobra.Command, f runFlags) error {
 	return errors.Join(err, a.Close())
 }
 
+// onlyFlow is the configuration with one flow of it.
+func onlyFlow(cfg *config.Config, name string) (*config.Config, error) {
+	var names []string
+	for _, f := range cfg.Flows {
+		if f.Name == name {
+			one := *cfg
+			one.Flows = []*config.Flow{f}
+			return &one, nil
+		}
+		names = append(names, f.Name)
+	}
+	return nil, usageError("--stdin %s: no flow %q in the configuration; there are: %s", name, name, strings.Join(names, ", "))
+}
+
 func runAgent(ctx context.Context, cmd *cobra.Command, f runFlags, a *agent.Agent, cfg *config.Config, log *slog.Logger) error {
 	log.Info("kinetail starts", "version", Version, "config", f.path, "flows", len(cfg.Flows), "state_dir", cfg.Agent.StateDir)
+	if a.Snapshot().ConfigError == "" {
+		rememberGood(log, f, cfg)
+	}
 	if !f.dryRun && !f.once && cfg.Agent.Listen != "off" {
 		server, err := status.Listen(cfg.Agent.Listen, status.Handler(a.Snapshot, a.Alive), log)
 		if err != nil {
@@ -125,9 +147,11 @@ func runAgent(ctx context.Context, cmd *cobra.Command, f runFlags, a *agent.Agen
 		defer close(done)
 		watch(helpers, ctx, cmd, f, a, log)
 	}()
+	started := a.Snapshot()
 	err := a.Run(ctx)
 	cancel()
 	<-done
+	agent.Report(log, started, a.Snapshot())
 	if err == nil && f.once {
 		return unfinished(a, log)
 	}

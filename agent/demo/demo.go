@@ -19,6 +19,7 @@ type Options struct {
 	Rate      int // lines per second
 	Rotations int
 	Faults    []string // of AllFaults
+	Aggregate string   // "none" or "kpl"
 	Keep      bool     // leaves the directory
 	// Binary and Args start the agent; "run -c FILE" is appended.
 	Binary string
@@ -79,6 +80,7 @@ flow "demo" {
     stream        = %q
     partition_key = split(" ", record.message)[1]    # the user: lines of a user stay in order
     order         = "key"
+    aggregate     = %q
     max_wait      = "100ms"
   }
 }
@@ -145,7 +147,7 @@ func (d *demo) prepare() error {
 	if err := os.Mkdir(logs, 0o750); err != nil {
 		return err
 	}
-	text := fmt.Sprintf(configuration, filepath.Join(d.dir, "state"), d.url, filepath.Join(logs, "app.log"), stream)
+	text := fmt.Sprintf(configuration, filepath.Join(d.dir, "state"), d.url, filepath.Join(logs, "app.log"), stream, d.Aggregate)
 	file := filepath.Join(d.dir, "kinetail.hcl")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return err
@@ -252,10 +254,7 @@ func (d *demo) progress() Progress {
 		Written: d.writer.written.Load(), Rotations: d.writer.rotated.Load(), Lines: d.Lines,
 		Throttled: d.server.Counters().Throttled, Retried: int64(d.metric("RecordsRetried")),
 	}
-	all, _ := d.server.Stats(stream)
-	for _, s := range all {
-		p.InStream += s.Records
-	}
+	d.stored(func([]byte) { p.InStream++ })
 	return p
 }
 
@@ -266,11 +265,22 @@ func (d *demo) metric(name string) float64 {
 // complete says whether every line is in the stream, by a look past the wire, so that the demo knows when to end.
 func (d *demo) complete() bool {
 	j := newJudge()
+	d.stored(j.record)
+	return j.judged(d.Lines).Lost == 0
+}
+
+// stored calls f with every line in the stream, without asking over the wire.
+func (d *demo) stored(f func(line []byte)) {
 	_ = d.server.Records(stream, func(r awslocal.Record) bool {
-		j.record(r.Data)
+		lines, ok := readback.Deaggregate(r.Data)
+		if !ok {
+			f(r.Data)
+		}
+		for _, l := range lines {
+			f(l.Data)
+		}
 		return true
 	})
-	return j.judged(d.Lines).Lost == 0
 }
 
 // judge reads the stream back as a consumer does and compares it with what was written.

@@ -88,7 +88,7 @@ func (s *Snapshot) Trouble() []string {
 		all = append(all, "state directory "+s.Store.Dir+": "+s.Store.Error)
 	}
 	for _, f := range s.Flows {
-		if f.State != StateRunning {
+		if f.State == StateStarting || f.State == StateFailed || f.Error != "" {
 			why := f.State
 			if f.Error != "" {
 				why += ": " + f.Error

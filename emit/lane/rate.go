@@ -16,6 +16,7 @@ const (
 	increase  = 0.05          // of the whole rate, in a second without
 	minFactor = 1.0 / 1000    // one record a second
 	burst     = 0.5           // seconds of the rate that may be saved up
+	pause     = 0.1           // seconds of the rate that a lane which has used it up waits for, so that a backlog makes no tiny requests
 	shardRate = 1000 * 1.5    // records a second, where no rate is configured and the service has throttled
 	shardSize = 1 << 20 * 1.5 // bytes a second, the same
 )
@@ -26,6 +27,7 @@ type limiter struct {
 	nominal        Rate
 	factor         float64
 	records, bytes float64 // tokens
+	dry            bool    // used up: nothing is taken until there is enough for pause seconds again
 	at             time.Time
 	raised         time.Time
 }
@@ -65,11 +67,15 @@ func (l *limiter) ready(now time.Time) time.Time {
 		return time.Time{}
 	}
 	l.refill(now)
-	if l.records > 0 && l.bytes > 0 {
+	r, want := l.rate(), 0.0
+	if l.dry {
+		want = pause
+	}
+	wait := max(want-l.records/r.Records, want-l.bytes/r.Bytes)
+	if wait <= 0 && l.records > 0 && l.bytes > 0 {
+		l.dry = false
 		return time.Time{}
 	}
-	r := l.rate()
-	wait := max(-l.records/r.Records, -l.bytes/r.Bytes)
 	// A millisecond more, or rounding would wake it just too early.
 	return now.Add(time.Duration(wait*float64(time.Second)) + time.Millisecond)
 }
@@ -82,6 +88,7 @@ func (l *limiter) take(units, bytes int) {
 	if !l.off() {
 		l.records -= float64(units)
 		l.bytes -= float64(bytes)
+		l.dry = l.dry || l.records <= 0 || l.bytes <= 0
 	}
 }
 

@@ -30,10 +30,18 @@ func (f *Follower) discover(ctx context.Context, sv *survey, now clock) {
 	for path, c := range f.chains {
 		newest[path] = c.newest()
 	}
+	racing := map[string]bool{}
 	for _, e := range found {
-		if g := f.welcome(e, sv, newest, now); g != nil {
-			fresh = true
+		root, _ := sv.family(e.path)
+		if racing[root] {
+			continue // what is newer waits for what is older
 		}
+		g, err := f.welcome(e, root, sv, newest, now)
+		if err != nil {
+			racing[root] = true
+			f.wantSweep()
+		}
+		fresh = fresh || g != nil
 	}
 	for key, b := range f.ignored {
 		if b.seen < f.sweeps-3 {
@@ -81,19 +89,19 @@ func (sv *survey) compareAge(a, b *entry) int {
 	return cmp.Or(na.older(nb), cmp.Compare(a.st.mtime, b.st.mtime), cmp.Compare(a.path, b.path))
 }
 
-// welcome decides what becomes of a body that nobody has: a new generation, or nothing.
-func (f *Follower) welcome(e *entry, sv *survey, newest map[string]*generation, now clock) *generation {
+// welcome decides what becomes of a body that nobody has: a new generation of root's chain, or nothing. errRacing says that it could not be
+// decided.
+func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]*generation, now clock) (*generation, error) {
 	key := e.st.bodyKey
 	if f.isIgnored(e) {
-		return nil
+		return nil, nil
 	}
-	root, _ := sv.family(e.path)
 	rotated := root != e.path
 	first := f.firstScan(e)
 	old := f.opts.IgnoreOlder > 0 && time.Since(time.Unix(0, e.st.mtime)) > f.opts.IgnoreOlder
-	ignore := func() *generation {
+	ignore := func() (*generation, error) {
 		f.ignored[key] = ignoredBody{e.st.size, e.st.mtime, f.sweeps}
-		return nil
+		return nil, nil
 	}
 	if old && (first || e.sibling) {
 		return ignore()
@@ -103,10 +111,9 @@ func (f *Follower) welcome(e *entry, sv *survey, newest map[string]*generation, 
 		known, k, err := f.known(e, root, nil)
 		switch {
 		case errors.Is(err, errUnfinished):
-			return nil // still being written: looked at again
+			return nil, nil // still being written: looked at again
 		case errors.Is(err, errRacing):
-			f.wantSweep()
-			return nil
+			return nil, err
 		case err != nil && !rotated && !e.sibling:
 			f.note(e.path, err.Error())
 			return ignore()
@@ -142,7 +149,7 @@ func (f *Follower) welcome(e *entry, sv *survey, newest map[string]*generation, 
 	f.followLink(g, e)
 	g.holes = sv.reborn[key]
 	f.admit(g, e, first && !beginning, now)
-	return g
+	return g, nil
 }
 
 // isIgnored says that the body at e was looked into, and has not changed since.
@@ -163,7 +170,7 @@ func hasCompressedName(path string) bool {
 
 // known says whether the content of e is that of a generation other than except which has, or had, another body; and how it is compressed.
 func (f *Follower) known(e *entry, root string, except *generation) (bool, string, error) {
-	file, st, err := openSafely(e.path, f.opts.Symlinks)
+	file, st, err := f.openEntry(e)
 	if err != nil {
 		return false, "", err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 
 	"github.com/kinetail/kinetail/tailer/checkpoint"
@@ -35,7 +36,7 @@ func (f *Follower) recover(g *generation, sv *survey, now clock) {
 func (f *Follower) claim(g *generation, sv *survey, now clock) (found, waiting bool) {
 	for _, e := range f.candidates(g, sv) {
 		same, err := f.adopt(g, e, sv, now)
-		if errors.Is(err, errUnfinished) {
+		if errors.Is(err, errUnfinished) || errors.Is(err, errRacing) {
 			waiting = true
 		} else if err != nil {
 			f.note(e.path, err.Error())
@@ -86,9 +87,25 @@ func (f *Follower) candidates(g *generation, sv *survey) []*entry {
 	return append(family, others...)
 }
 
+// openEntry opens what the survey saw at e; errRacing says that it is not there any more.
+func (f *Follower) openEntry(e *entry) (*os.File, stat, error) {
+	file, st, err := openSafely(e.path, f.opts.Symlinks)
+	if err != nil {
+		if isGone(err) {
+			err = errRacing
+		}
+		return nil, st, err
+	}
+	if !sameBody(&st, e.st.bodyKey, e.st.birth) {
+		_ = file.Close()
+		return nil, st, errRacing
+	}
+	return file, st, nil
+}
+
 // adopt gives g the body at e, if that has its content.
 func (f *Follower) adopt(g *generation, e *entry, sv *survey, now clock) (bool, error) {
-	file, st, err := openSafely(e.path, f.opts.Symlinks)
+	file, st, err := f.openEntry(e)
 	if err != nil {
 		return false, err
 	}
@@ -98,9 +115,6 @@ func (f *Follower) adopt(g *generation, e *entry, sv *survey, now clock) (bool, 
 			_ = file.Close()
 		}
 	}()
-	if st.bodyKey != e.st.bodyKey {
-		return false, nil
-	}
 	kind, err := compressionOf(e.path, file)
 	if err != nil {
 		return false, err
@@ -153,11 +167,8 @@ func (f *Follower) holds(g *generation, e *entry, r io.ReaderAt, moved, short bo
 	if short || g.head.Len == 0 && !moved {
 		return false, nil
 	}
-	if e.path == g.chain.path || !e.sibling && !moved {
-		// A live file under another name needs more than a few bytes to be taken for this one.
-		if g.head.Len < headEnough && !moved && !isFamily(e.path, g.chain.path) {
-			return false, nil
-		}
+	if g.head.Len < headEnough && !moved && !isFamily(e.path, g.chain.path) {
+		return false, nil // under a name that has nothing to do with it, a few bytes tell nothing
 	}
 	if ok, err := headAgrees(r, g.head); err != nil || !ok {
 		return false, err

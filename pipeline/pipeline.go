@@ -14,7 +14,20 @@ type Options struct {
 	Host string
 	// Now is the clock of limit steps, by its monotonic part; nil is time.Now.
 	Now func() time.Time
+	// Observe, if set, is told of each record after each step: its index in the batch, the step's index, and what became of it. The
+	// record may not be kept or changed. It is for tests, inspection and tap; nil costs nothing.
+	Observe func(b *tailer.Batch, i, step int, r *record.Record, fate Fate)
 }
+
+// Fate is what a step made of a record.
+type Fate uint8
+
+// A record goes on to the next step, is dropped, or is refused and will be a dead letter.
+const (
+	Kept Fate = iota
+	Dropped
+	Refused
+)
 
 // Pipeline runs the records of one flow through its steps and writes them for each of its destinations. One goroutine uses it at a
 // time. A flow without steps needs none: its Encoders take the batches as they are.
@@ -25,12 +38,13 @@ type Pipeline struct {
 	state    state
 	counts   Counts
 	now      func() time.Time
+	observe  func(b *tailer.Batch, i, step int, r *record.Record, fate Fate)
 }
 
 // New makes a Pipeline of steps, in the order in which they are applied, and the encoders of the flow's destinations. The steps and
 // encoders belong to it from then on.
 func New(steps []Step, encoders []*Encoder, o Options) (*Pipeline, error) {
-	p := &Pipeline{steps: steps, encoders: encoders, now: o.Now}
+	p := &Pipeline{steps: steps, encoders: encoders, now: o.Now, observe: o.Observe}
 	if p.now == nil {
 		p.now = time.Now
 	}
@@ -80,7 +94,7 @@ func (p *Pipeline) Process(b *tailer.Batch, out []*Payloads) {
 		if b.Records[i].Flags&tailer.Oversize != 0 {
 			s.refusal = oversize
 		}
-		if !p.apply() {
+		if !p.apply(b, i) {
 			continue
 		}
 		if s.refusal != nil {
@@ -93,18 +107,16 @@ func (p *Pipeline) Process(b *tailer.Batch, out []*Payloads) {
 	}
 }
 
-// apply runs the steps; false says that the record is dropped.
-func (p *Pipeline) apply() bool {
+// apply runs the steps on the i-th record of b; false says that it is dropped.
+func (p *Pipeline) apply(b *tailer.Batch, i int) bool {
 	s := &p.state
-	at := 0
-	for ; at < len(p.steps) && s.refusal == nil; at++ {
-		switch p.steps[at].apply(s) {
-		case drop:
+	for at := 0; at < len(p.steps) && s.refusal == nil; at++ {
+		fate := p.steps[at].apply(s)
+		if p.observe != nil {
+			p.observe(b, i, at, &s.record, fate)
+		}
+		if fate == Dropped {
 			return false
-		case refuse:
-			if s.refusal == nil {
-				s.refusal = &Refusal{Reason: p.steps[at].Kind()}
-			}
 		}
 	}
 	if s.refusal == nil {

@@ -7,21 +7,12 @@ import (
 	"github.com/kinetail/kinetail/pipeline/record"
 )
 
-// outcome is what a step decides about a record.
-type outcome uint8
-
-const (
-	keep outcome = iota
-	drop
-	refuse
-)
-
 // Step is one step of a flow, made by its constructor (NewParse, NewFilter, ...). A Step belongs to one Pipeline: it may hold state.
 type Step interface {
 	// Kind is the step's word in the configuration.
 	Kind() string
-	// apply works on s.record. A step that drops counts it in s.counts.
-	apply(s *state) outcome
+	// apply works on s.record. A step that drops counts it in s.counts; one that refuses sets s.refusal.
+	apply(s *state) Fate
 	// shapes says whether the record can be another afterwards than the line it was.
 	shapes() bool
 }

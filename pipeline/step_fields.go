@@ -38,11 +38,11 @@ func NewSet(fields []Assignment) (Step, error) {
 func (p *setStep) Kind() string { return "set" }
 func (p *setStep) shapes() bool { return true }
 
-func (p *setStep) apply(s *state) outcome {
+func (p *setStep) apply(s *state) Fate {
 	for i := range p.fields {
 		s.record.Set(p.fields[i].Name, p.fields[i].Value.Eval(&s.env))
 	}
-	return keep
+	return Kept
 }
 
 type removeStep struct{ names map[string]bool }
@@ -56,9 +56,9 @@ func NewRemove(names []string) (Step, error) {
 func (p *removeStep) Kind() string { return "remove" }
 func (p *removeStep) shapes() bool { return true }
 
-func (p *removeStep) apply(s *state) outcome {
+func (p *removeStep) apply(s *state) Fate {
 	retain(&s.record, func(name string) bool { return !p.names[name] })
-	return keep
+	return Kept
 }
 
 type keepStep struct{ names map[string]bool }
@@ -73,12 +73,12 @@ func NewKeepFields(names []string) (Step, error) {
 func (p *keepStep) Kind() string { return "keep_fields" }
 func (p *keepStep) shapes() bool { return true }
 
-func (p *keepStep) apply(s *state) outcome {
+func (p *keepStep) apply(s *state) Fate {
 	broken := s.record.Index("parse_error") >= 0
 	retain(&s.record, func(name string) bool {
 		return p.names[name] || broken && (name == "parse_error" || name == "message")
 	})
-	return keep
+	return Kept
 }
 
 func nameSet(names []string) (map[string]bool, error) {
@@ -123,11 +123,11 @@ func NewRename(names []Renaming) (Step, error) {
 func (p *renameStep) Kind() string { return "rename" }
 func (p *renameStep) shapes() bool { return true }
 
-func (p *renameStep) apply(s *state) outcome {
+func (p *renameStep) apply(s *state) Fate {
 	for _, n := range p.names {
 		s.record.Rename(n.From, n.To)
 	}
-	return keep
+	return Kept
 }
 
 // FlattenOptions are those of a flatten block.
@@ -164,13 +164,13 @@ func NewFlatten(o FlattenOptions) (Step, error) {
 func (p *flattenStep) Kind() string { return "flatten" }
 func (p *flattenStep) shapes() bool { return true }
 
-func (p *flattenStep) apply(s *state) outcome {
+func (p *flattenStep) apply(s *state) Fate {
 	nested := false
 	for i := range s.record.Fields {
 		nested = nested || p.opens(s.record.Fields[i].Value)
 	}
 	if !nested {
-		return keep
+		return Kept
 	}
 	p.fields = append(p.fields[:0], s.record.Fields...)
 	s.record.Reset()
@@ -181,7 +181,7 @@ func (p *flattenStep) apply(s *state) outcome {
 		}
 		p.open(s, f.Name, f.Value, 0)
 	}
-	return keep
+	return Kept
 }
 
 func (p *flattenStep) opens(v record.Value) bool {

@@ -37,15 +37,15 @@ func NewFilter(o FilterOptions) (Step, error) {
 func (f *filterStep) Kind() string { return "filter" }
 func (f *filterStep) shapes() bool { return false }
 
-func (f *filterStep) apply(s *state) outcome {
+func (f *filterStep) apply(s *state) Fate {
 	switch f.condition.Decide(&s.env) {
 	case f.dropWhen:
 		s.counts.Filtered++
-		return drop
+		return Dropped
 	case expr.Undecided:
 		s.counts.FilterUndecided++
 	}
-	return keep
+	return Kept
 }
 
 // SampleOptions are those of a sample block.
@@ -77,7 +77,7 @@ func NewSample(o SampleOptions) (Step, error) {
 func (p *sampleStep) Kind() string { return "sample" }
 func (p *sampleStep) shapes() bool { return false }
 
-func (p *sampleStep) apply(s *state) outcome {
+func (p *sampleStep) apply(s *state) Fate {
 	n := rand.Uint64() //nolint:gosec // a choice, not a secret
 	if p.o.Key != nil {
 		if key, ok := p.o.Key.Text(&s.env); ok {
@@ -85,10 +85,10 @@ func (p *sampleStep) apply(s *state) outcome {
 		}
 	}
 	if n < p.limit || p.o.Share == 1 {
-		return keep
+		return Kept
 	}
 	s.counts.Sampled++
-	return drop
+	return Dropped
 }
 
 // stableHash is the same on all hosts and in all releases: FNV-1a, mixed so that its upper bits depend on all of the key (the finaliser of
@@ -150,7 +150,7 @@ func NewLimit(o LimitOptions) (Step, error) {
 func (l *limitStep) Kind() string { return "limit" }
 func (l *limitStep) shapes() bool { return false }
 
-func (l *limitStep) apply(s *state) outcome {
+func (l *limitStep) apply(s *state) Fate {
 	key := ""
 	if l.o.Key != nil {
 		key, _ = l.o.Key.Text(&s.env)
@@ -160,10 +160,10 @@ func (l *limitStep) apply(s *state) outcome {
 	b.at = s.now
 	if b.tokens < 1 {
 		s.counts.Limited++
-		return drop
+		return Dropped
 	}
 	b.tokens--
-	return keep
+	return Kept
 }
 
 // bucket finds the key's bucket. Keys are told apart by a 64-bit hash with a seed of this process, so that no log line can choose collisions

@@ -49,11 +49,11 @@ func NewParse(o ParseOptions) (Step, error) {
 func (p *parseStep) Kind() string { return "parse" }
 func (p *parseStep) shapes() bool { return true }
 
-func (p *parseStep) apply(s *state) outcome {
+func (p *parseStep) apply(s *state) Fate {
 	r := &s.record
 	at := r.Index(p.o.Field)
 	if at < 0 {
-		return keep // nothing to parse; a missing field is no error
+		return Kept // nothing to parse; a missing field is no error
 	}
 	v := r.Fields[at].Value
 	if v.Kind() != record.String {
@@ -73,7 +73,7 @@ func (p *parseStep) apply(s *state) outcome {
 			r.Fields = append(r.Fields, f)
 		}
 	}
-	return keep
+	return Kept
 }
 
 func has(fields []record.Field, name string) bool {
@@ -85,17 +85,17 @@ func has(fields []record.Field, name string) bool {
 	return false
 }
 
-func (p *parseStep) fail(s *state) outcome {
+func (p *parseStep) fail(s *state) Fate {
 	s.counts.ParseErrors++
 	s.unparsed = p.o.Field
 	switch p.o.OnError {
 	case "drop":
 		s.counts.Unparsed++
-		return drop
+		return Dropped
 	case "dead_letter":
 		s.refusal = p.failed
-		return refuse
+		return Refused
 	}
 	s.record.Set("parse_error", record.Of(p.o.Format))
-	return keep
+	return Kept
 }

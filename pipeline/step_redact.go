@@ -157,7 +157,7 @@ func NewRedact(o RedactOptions) (Step, error) {
 func (p *redactStep) Kind() string { return "redact" }
 func (p *redactStep) shapes() bool { return false } // the line is still a line: format "raw" sends what is left of it
 
-func (p *redactStep) apply(s *state) outcome {
+func (p *redactStep) apply(s *state) Fate {
 	broken := s.refusal != nil || s.unparsed != ""
 	for i := range s.record.Fields {
 		f := &s.record.Fields[i]
@@ -165,7 +165,7 @@ func (p *redactStep) apply(s *state) outcome {
 			f.Value = p.value(s, f.Value, 0)
 		}
 	}
-	return keep
+	return Kept
 }
 
 // value redacts a string or a number, and the strings and numbers inside lists and objects.

@@ -65,6 +65,7 @@ Start with:
 		return usageError("%w (see '%s --help')", err, cmd.CommandPath())
 	})
 	root.AddCommand(newRun(), newStatus(), newValidate(), newFmt(), newDemo(), newVersion())
+	root.AddCommand(newDeadLetter())
 	for _, c := range root.Commands() {
 		c.Args = usageArgs(c.Args)
 	}

@@ -82,6 +82,11 @@ func (f *Follower) turn(g *generation) (*Batch, error) {
 			return nil, nil
 		}
 		raw := buf[pre:n]
+		if h := g.head; g.read == 0 && h.Len > 0 && (len(raw) < h.Len || checkpoint.Sum(raw[:h.Len]) != h) {
+			f.giveBack(block)
+			f.suspect(g) // written anew since it was looked at
+			return nil, nil
+		}
 		end := g.read + int64(len(raw))
 		more := n == len(buf)
 		switch {

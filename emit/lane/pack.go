@@ -123,38 +123,51 @@ func (e *Engine) fill(r *request, now time.Time) {
 	if r.probe {
 		passes = 2
 	}
+	turns := len(e.lanes) + 1 // the last is that of the records without a key
+	next := e.cursor
 	for pass := range passes {
-		for n := range e.lanes {
+		careful := pass < passes-1
+		for n := range turns {
 			if e.full(r) {
 				break
 			}
-			i := (e.cursor + n) % len(e.lanes)
-			l := &e.lanes[i]
-			if l.empty() || l.busy || !l.ready(now).IsZero() || !e.worth(&l.queue, now) {
-				continue
-			}
-			if pass == 0 && passes == 2 && l.head.flags&refused != 0 {
-				continue
-			}
-			before := len(r.units)
-			if !e.joining {
-				e.takeLane(r, i)
-			} else {
-				e.aggregateLane(r, i, now)
-			}
-			if len(r.units) > before {
-				l.busy = true
-				r.busy = append(r.busy, i)
+			i := (e.cursor + n) % turns
+			if e.turn(r, i, careful, now) {
+				next = (i + 1) % turns
 			}
 		}
-		if !e.full(r) && !e.loose.empty() && e.worth(&e.loose, now) &&
-			!(pass == 0 && passes == 2 && e.loose.head.flags&refused != 0) {
-			e.takeLoose(r, now)
-		}
 	}
-	if len(r.busy) > 0 {
-		e.cursor = (r.busy[len(r.busy)-1] + 1) % len(e.lanes)
+	e.cursor = next
+}
+
+// turn packs what there is to pack of lane i, or of the loose queue, and reports whether that was anything. careful passes over a
+// queue that begins with a refused record.
+func (e *Engine) turn(r *request, i int, careful bool, now time.Time) bool {
+	q := &e.loose
+	if i < len(e.lanes) {
+		q = &e.lanes[i].queue
 	}
+	if q.empty() || !e.worth(q, now) || careful && q.head.flags&refused != 0 {
+		return false
+	}
+	before := len(r.units)
+	switch {
+	case i == len(e.lanes):
+		e.takeLoose(r, now)
+		return len(r.units) > before
+	case e.lanes[i].busy || !e.lanes[i].ready(now).IsZero():
+		return false
+	case e.joining:
+		e.aggregateLane(r, i, now)
+	default:
+		e.takeLane(r, i)
+	}
+	if len(r.units) == before {
+		return false
+	}
+	e.lanes[i].busy = true
+	r.busy = append(r.busy, i)
+	return true
 }
 
 // worth says whether it is time to pack the queue. Without aggregation whatever there is fills up a request; an aggregate waits

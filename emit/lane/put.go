@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -60,19 +61,17 @@ func (e *Engine) limit(ctx context.Context, p *pipeline.Payloads) (int, error) {
 	if e.o.Larger == nil {
 		return limit, nil
 	}
-	for i := range p.Items {
-		if item := &p.Items[i]; item.Refusal == nil && len(item.Data)+len(item.Key) > limit {
-			ctx, cancel := context.WithCancel(ctx)
-			defer cancel()
-			defer context.AfterFunc(e.ctx, cancel)()
-			larger, err := e.o.Larger(ctx)
-			if err != nil {
-				return 0, fmt.Errorf("ask how large a record may be: %w", err)
-			}
-			return max(limit, larger), nil
-		}
+	if !slices.ContainsFunc(p.Items, func(i pipeline.Payload) bool { return i.Refusal == nil && len(i.Data)+len(i.Key) > limit }) {
+		return limit, nil
 	}
-	return limit, nil
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(e.ctx, cancel)()
+	larger, err := e.o.Larger(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("ask how large a record may be: %w", err)
+	}
+	return max(limit, larger), nil
 }
 
 // acquire waits for memory until ctx or the engine ends.

@@ -70,11 +70,11 @@ func New(o Options) (*Agent, error) {
 
 // Close commits the offsets and gives the state directory back. Run must have returned.
 func (a *Agent) Close() error {
-	a.watcher.Close()
+	err := a.watcher.Close()
 	if a.store == nil {
-		return nil
+		return err
 	}
-	return a.store.Close()
+	return errors.Join(err, a.store.Close())
 }
 
 // Run starts the flows and returns when ctx has ended and all are stopped, or, with Once, when all have delivered everything. The

@@ -35,7 +35,8 @@ func cleanEnv() []string {
 }
 
 func (c *child) start() error {
-	c.cmd = exec.Command(c.binary, c.args...) // #nosec G204 -- this program itself
+	// The demo ends it, by SIGTERM and in good order, not a context.
+	c.cmd = exec.CommandContext(context.Background(), c.binary, c.args...) // #nosec G204 -- this program itself
 	c.cmd.Env = append(cleanEnv(), c.env...)
 	c.cmd.Stdout, c.cmd.Stderr = c.log, c.log
 	// It ends with the demo, however that ends, and does not see the terminal's Ctrl-C: the demo stops it.

@@ -60,7 +60,7 @@ func clearSocket(path string) error {
 	if info.Mode()&fs.ModeSocket == 0 {
 		return fmt.Errorf("%s is there and is no socket: remove it, or set control to another path", path)
 	}
-	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
+	if c, err := (&net.Dialer{Timeout: time.Second}).Dial("unix", path); err == nil {
 		_ = c.Close()
 		return fmt.Errorf("%s is in use by another process", path)
 	}

@@ -23,6 +23,11 @@ var (
 	descFileGaps    = desc("file_gaps_total", "Places where bytes were lost before they could be read.", "flow")
 	descLateBytes   = desc("late_bytes_total", "Bytes that came to a file after a newer one had been started.", "flow")
 	descRefused     = desc("files_refused_total", "Files not read for the sake of safety.", "flow")
+	descDropped     = desc("records_filtered_total", "Records that a step dropped, by the kind of step.", "flow", "reason")
+	descUndecided   = desc("filter_undecided_total", "Records kept by a filter whose condition was null.", "flow")
+	descUnparsed    = desc("parse_errors_total", "Lines that were not in the format, whatever became of them.", "flow")
+	descExpressions = desc("expression_errors_total", "Expressions that failed for a record and were taken for null.", "flow")
+	descInvalid     = desc("invalid_bytes_total", "Bytes that were no UTF-8 and were replaced in JSON.", "flow")
 	descReadErrors  = desc("read_errors_total", "Looks at files that failed and are tried again.", "flow")
 	descQueued      = desc("queued_bytes", "Bytes that wait to be sent or answered.", "flow", "destination")
 	descCircuit     = desc("circuit_open", "1 while a destination refuses everything and is only probed.", "flow", "destination")
@@ -57,6 +62,15 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		count(descLateBytes, f.LateBytes, f.Name)
 		count(descRefused, f.FilesRefused, f.Name)
 		count(descReadErrors, f.ReadErrors, f.Name)
+		for reason, n := range map[string]int64{
+			"filter": f.Dropped.Filtered, "sample": f.Dropped.Sampled, "limit": f.Dropped.Limited, "parse": f.Dropped.Unparsed,
+		} {
+			count(descDropped, n, f.Name, reason)
+		}
+		count(descUndecided, f.FilterUndecided, f.Name)
+		count(descUnparsed, f.ParseErrors, f.Name)
+		count(descExpressions, f.ExpressionErrors, f.Name)
+		count(descInvalid, f.InvalidBytes, f.Name)
 		for _, d := range f.Destinations {
 			gauge(descQueued, float64(d.QueuedBytes), f.Name, d.Name)
 			gauge(descCircuit, truth(d.CircuitOpen), f.Name, d.Name)

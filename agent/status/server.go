@@ -55,7 +55,7 @@ type Server struct {
 
 // Listen serves h on a TCP address until Close. An address that is taken is an error; the agent runs without it.
 func Listen(address string, h http.Handler, log *slog.Logger) (*Server, error) {
-	l, err := net.Listen("tcp", address)
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen for health and metrics: %w (set agent { listen = ... } to another address or \"off\")", err)
 	}

@@ -45,7 +45,27 @@ type Flow struct {
 	LateBytes    int64 `json:"late_bytes"`
 	FilesRefused int64 `json:"files_refused"`
 	ReadErrors   int64 `json:"read_errors"`
+	// What the steps did; all 0 in a flow without steps.
+	Dropped             Dropped `json:"dropped"`
+	FilterUndecided     int64   `json:"filter_undecided"` // kept by a filter whose condition was null
+	ParseErrors         int64   `json:"parse_errors"`     // lines that were not in the format, whatever became of them
+	Redacted            int64   `json:"redacted"`         // matches that were replaced
+	ExpressionErrors    int64   `json:"expression_errors"`
+	LastExpressionError string  `json:"last_expression_error,omitempty"`
+	InvalidBytes        int64   `json:"invalid_bytes"`  // no UTF-8, replaced in JSON
+	KeysTruncated       int64   `json:"keys_truncated"` // partition keys longer than 256 characters
 }
+
+// Dropped are the records that the configuration said to drop, by the step that did.
+type Dropped struct {
+	Filtered int64 `json:"filtered"`
+	Sampled  int64 `json:"sampled"`
+	Limited  int64 `json:"limited"`
+	Unparsed int64 `json:"unparsed"` // parse with on_error = "drop"
+}
+
+// Total is the number of dropped records, whatever the reason.
+func (d Dropped) Total() int64 { return d.Filtered + d.Sampled + d.Limited + d.Unparsed }
 
 // File is one generation of a followed path.
 type File struct {

@@ -13,7 +13,6 @@ import (
 	"github.com/kinetail/kinetail/emit/kinesis"
 	"github.com/kinetail/kinetail/emit/local"
 	"github.com/kinetail/kinetail/pipeline"
-	"github.com/kinetail/kinetail/pipeline/expr"
 	"github.com/kinetail/kinetail/tailer"
 	"github.com/kinetail/kinetail/tailer/frame"
 	"github.com/kinetail/kinetail/tailer/memory"
@@ -56,8 +55,9 @@ func (b *builder) undo(f *flow.Flow) {
 }
 
 func (b *builder) outputs(ctx context.Context, f *flow.Flow) error {
+	var encoders []*pipeline.Encoder
 	for _, e := range b.cfg.Emits {
-		encoder, err := b.encoder(e)
+		encoder, err := b.whole.NewEncoder(e, hostname())
 		if err != nil {
 			return fmt.Errorf("emit %q: %w", e.Name, err)
 		}
@@ -66,20 +66,26 @@ func (b *builder) outputs(ctx context.Context, f *flow.Flow) error {
 			return fmt.Errorf("emit %q: %w", e.Name, err)
 		}
 		f.Outputs = append(f.Outputs, &flow.Output{Encoder: encoder, Destination: d})
+		encoders = append(encoders, encoder)
 	}
-	return nil
+	return b.steps(f, encoders)
 }
 
-func (b *builder) encoder(e *config.Emit) (*pipeline.Encoder, error) {
-	o := pipeline.EncoderOptions{Format: e.Format, Delimiter: e.Delimiter, Host: hostname()}
-	if e.PartitionKey != nil {
-		key, diags := expr.Compile(e.PartitionKey, &expr.Scope{Locals: b.whole.Locals})
-		if diags.HasErrors() {
-			return nil, diags
-		}
-		o.PartitionKey = key
+// steps makes the flow's pipeline. A flow without steps has none: its encoders take the batches as they are.
+func (b *builder) steps(f *flow.Flow, encoders []*pipeline.Encoder) error {
+	if len(b.cfg.Steps) == 0 {
+		return nil
 	}
-	return pipeline.NewEncoder(o)
+	steps, err := b.cfg.NewSteps(nil)
+	if err != nil {
+		return err
+	}
+	p, err := pipeline.New(steps, encoders, pipeline.Options{Host: hostname()})
+	if err != nil {
+		return fmt.Errorf("flow %q: %w", b.cfg.Name, err)
+	}
+	f.Steps = p
+	return nil
 }
 
 func (b *builder) destination(ctx context.Context, e *config.Emit) (emit.Destination, error) {

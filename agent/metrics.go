@@ -91,6 +91,8 @@ func readings(s *status.Snapshot) []cloudwatch.Reading {
 			for name, n := range d.Counters {
 				v[name] = float64(n)
 			}
+			v["RecordsDropped"] += float64(f.Dropped.Total())
+			v["FilterUndecided"] = float64(f.FilterUndecided)
 			all = append(all, cloudwatch.Reading{Source: f.Name + "/" + d.Name, Destination: d.Metric, Values: v})
 		}
 	}

@@ -30,6 +30,19 @@ func sum(before status.Flow, f *flow.Flow) status.Flow {
 	all.LateBytes += before.LateBytes
 	all.FilesRefused += before.FilesRefused
 	all.ReadErrors += before.ReadErrors
+	all.Dropped.Filtered += before.Dropped.Filtered
+	all.Dropped.Sampled += before.Dropped.Sampled
+	all.Dropped.Limited += before.Dropped.Limited
+	all.Dropped.Unparsed += before.Dropped.Unparsed
+	all.FilterUndecided += before.FilterUndecided
+	all.ParseErrors += before.ParseErrors
+	all.Redacted += before.Redacted
+	all.ExpressionErrors += before.ExpressionErrors
+	all.InvalidBytes += before.InvalidBytes
+	all.KeysTruncated += before.KeysTruncated
+	if all.LastExpressionError == "" {
+		all.LastExpressionError = before.LastExpressionError
+	}
 	for i := range all.Destinations {
 		d := &all.Destinations[i]
 		for _, b := range before.Destinations {

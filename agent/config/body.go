@@ -26,6 +26,9 @@ type body struct {
 	written map[string]*hcl.Attribute
 	// needed are the names that must be there and are not.
 	needed map[string]problem
+	// step is the step that the block says, if it is one of a step; labelAt is where its label is.
+	step    *Step
+	labelAt hcl.Range
 	// refused are names that would be right in a block like this one but are not here, with the reason.
 	refused map[string]string
 }

@@ -66,6 +66,7 @@ type Flow struct {
 	RenamedFrom string
 	Range       hcl.Range // of its header
 	Tail        Tail
+	Steps       []*Step // in the order in which they are applied
 	Emits       []*Emit
 	// Digest changes when anything of the flow, or of what it inherits, changes: reload restarts only those flows.
 	Digest string
@@ -112,7 +113,9 @@ type Emit struct {
 	Stream, StreamARN string
 	Path              string         // kind "file"
 	PartitionKey      hcl.Expression // native syntax, also where it was written in JSON; nil: spread evenly
-	Format            string         // "raw" | "json"
+	Format            string         // "raw" | "json" | "template"
+	Template          hcl.Expression // native syntax; for format "template"
+	Compression       string         // "" | "gzip" | "zstd": of each record by itself
 	Delimiter         string
 	Order             string // "none" | "key"
 	MaxWait           time.Duration

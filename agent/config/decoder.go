@@ -11,6 +11,7 @@ import (
 type decoder struct {
 	opts   Options
 	diags  hcl.Diagnostics
+	errors int // among diags
 	eval   *hcl.EvalContext
 	locals map[string]cty.Value
 	// describing is true while the blocks are read without any text, to learn their names.
@@ -41,7 +42,14 @@ type extra struct {
 	otherHint string
 }
 
-func (d *decoder) add(diags ...*hcl.Diagnostic) { d.diags = append(d.diags, diags...) }
+func (d *decoder) add(diags ...*hcl.Diagnostic) {
+	d.diags = append(d.diags, diags...)
+	for _, diag := range diags {
+		if diag.Severity == hcl.DiagError {
+			d.errors++
+		}
+	}
+}
 
 func (d *decoder) error(at hcl.Range, p problem)   { d.report(hcl.DiagError, at, p) }
 func (d *decoder) warning(at hcl.Range, p problem) { d.report(hcl.DiagWarning, at, p) }

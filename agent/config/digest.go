@@ -20,15 +20,13 @@ func digest(f *Flow, locals map[string]cty.Value, files map[string]*hcl.File) st
 	}
 	plain := *f
 	plain.Range, plain.Digest = hcl.Range{}, ""
-	plain.Emits = nil
+	plain.Emits, plain.Steps = nil, nil
 	var expressions []expression
-	for _, e := range f.Emits {
-		emit := *e
-		emit.Range = hcl.Range{}
-		var x expression
-		if emit.PartitionKey != nil {
-			x = expression{Source: sourceText(emit.PartitionKey, files), Locals: map[string]json.RawMessage{}}
-			for _, t := range emit.PartitionKey.Variables() {
+	add := func(e hcl.Expression) {
+		x := expression{}
+		if e != nil {
+			x = expression{Source: sourceText(e, files), Locals: map[string]json.RawMessage{}}
+			for _, t := range e.Variables() {
 				for name, v := range localsOf(t, locals) {
 					text, err := ctyjson.Marshal(v, cty.DynamicPseudoType)
 					if err != nil {
@@ -37,10 +35,23 @@ func digest(f *Flow, locals map[string]cty.Value, files map[string]*hcl.File) st
 					x.Locals[name] = text
 				}
 			}
-			emit.PartitionKey = nil
 		}
 		expressions = append(expressions, x)
+	}
+	for _, e := range f.Emits {
+		emit := *e
+		emit.Range, emit.PartitionKey, emit.Template = hcl.Range{}, nil, nil
+		add(e.PartitionKey)
+		add(e.Template)
 		plain.Emits = append(plain.Emits, &emit)
+	}
+	for _, s := range f.Steps {
+		step := Step{Kind: s.Kind, Label: s.Label, Arguments: s.Arguments}
+		for _, e := range s.Expressions {
+			step.Expressions = append(step.Expressions, Expression{Name: e.Name})
+			add(e.Expr)
+		}
+		plain.Steps = append(plain.Steps, &step)
 	}
 	text, err := json.Marshal(struct {
 		Flow        *Flow

@@ -30,21 +30,22 @@ const (
 const packedSize = 50 << 10
 
 // emit reads an emit block; nil if its kind is unknown.
-func (d *decoder) emit(blk *hcl.Block, aws AWS) *Emit {
+func (d *decoder) emit(blk *hcl.Block, aws AWS) (*Emit, *body) {
 	kind := blk.Labels[0]
 	read, ok := emitKinds[kind]
 	if !ok {
 		d.unknownKind(kind, blk)
-		return nil
+		return nil, nil
 	}
 	b := d.body(blk, "flow")
 	e := &Emit{
 		Kind: kind, Name: kind, Range: blk.DefRange,
-		Format: "raw", Order: "none", Aggregate: "none", MaxUnacked: 64 << 20,
+		Order: "none", Aggregate: "none", MaxUnacked: 64 << 20,
 		DeadLetter: DeadLetter{MaxSize: 256 << 20, OnFull: "wait", MaxRate: 100},
 	}
 	b.str("name", &e.Name, name("name"))
-	b.enum("format", &e.Format, "raw", "json")
+	b.enum("format", &e.Format, "raw", "json", "template")
+	e.Template = b.expression("template")
 	read(b, e, aws.clone())
 	b.one("dead_letter", func(b *body) {
 		b.size("max_size", &e.DeadLetter.MaxSize, 1<<20, 1<<40)
@@ -53,7 +54,44 @@ func (d *decoder) emit(blk *hcl.Block, aws AWS) *Emit {
 		b.done()
 	})
 	b.done()
-	return e
+	return e, b
+}
+
+// output fills in what records look like, which depends on the steps, and checks it.
+func (b *body) output(e *Emit, f *Flow) {
+	var shaping *Step
+	for _, s := range f.Steps {
+		if stepKinds[s.Kind].shapes {
+			shaping = s
+			break
+		}
+	}
+	format, template := b.written["format"], b.written["template"]
+	switch {
+	case template != nil && format != nil && e.Format != "template":
+		b.d.conflict(problem{summary: fmt.Sprintf("A template, and format = %q", e.Format), hint: "this says what a record looks like", detail: "Leave one of them out."},
+			template.NameRange, "and so does this", format.NameRange)
+	case template != nil:
+		e.Format = "template"
+	case e.Format == "template":
+		b.d.error(format.Range, problem{summary: "format = \"template\" without a template", hint: `add template = "${record.level} ${record.text}"`})
+	case format == nil:
+		e.Format = "raw"
+		if shaping != nil {
+			e.Format = "json"
+		}
+	case e.Format == "raw" && shaping != nil:
+		b.d.conflict(problem{
+			summary: "format = \"raw\" sends the line as it came", hint: "what the steps make of it would be lost",
+			detail: "Leave it out for JSON, or write template = record.message, or what else is to be sent.",
+		}, format.Range, "this step makes another record of the line", shaping.Range)
+	}
+	if c := b.written["compression"]; c != nil && e.Aggregate == "lines" {
+		b.d.error(c.Range, problem{
+			summary: "compression of records that are joined into lines", hint: "leave it out, or aggregate",
+			detail: "Each record would be compressed by itself, and nobody could tell where in the lines one ends.",
+		})
+	}
 }
 
 func (d *decoder) unknownKind(kind string, blk *hcl.Block) {
@@ -90,6 +128,7 @@ func (b *body) kinesis(e *Emit, aws AWS) {
 	b.partitionKey(e)
 	b.enum("aggregate", &e.Aggregate, "none", "kpl", "lines")
 	b.aggregation(e, kinesisRecord)
+	b.enum("compression", &e.Compression, "gzip", "zstd")
 	b.enum("order", &e.Order, "none", "key")
 	b.percent("shard_rate_limit", &e.ShardRateLimit, 1, 1000)
 	b.sending(e)
@@ -158,6 +197,7 @@ func (b *body) firehose(e *Emit, aws AWS) {
 	}
 	b.enum("aggregate", &e.Aggregate, "none", "lines")
 	b.aggregation(e, firehoseRecord)
+	b.enum("compression", &e.Compression, "gzip", "zstd")
 	b.sending(e)
 }
 
@@ -201,6 +241,7 @@ func (b *body) local(e *Emit) {
 	b.refuse("Partition keys choose a shard; there are none here.", "partition_key")
 	b.refuse("Records are written in the order in which they are read.", "order")
 	b.refuse("Records are written one by one.", "aggregate", "aggregate_size")
+	b.refuse("Records are written as lines, and nobody could tell where a compressed one ends.", "compression")
 	e.Delimiter = "\n"
 	if a := b.delimiter(e); a != nil && e.Delimiter == "" {
 		b.d.error(a.Range, problem{summary: "delimiter is empty", hint: `write "\n"`, detail: "Nobody could tell where a record ends."})

@@ -9,35 +9,47 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/kinetail/kinetail/pipeline/expr"
 )
 
 // partitionKey keeps the expression: it is computed for each record.
-func (b *body) partitionKey(e *Emit) {
-	a := b.attr("partition_key")
-	if a == nil {
+func (b *body) partitionKey(emit *Emit) {
+	e := b.expression("partition_key")
+	if e == nil {
 		return
 	}
-	expr, ok := b.d.native(a.Expr)
-	if !ok || !b.d.checkExpression(expr) {
+	at := b.written["partition_key"].Expr.Range()
+	if !constant(e) {
+		emit.PartitionKey = e
 		return
 	}
-	if !constant(expr) {
-		e.PartitionKey = expr
-		return
-	}
-	v, ok := b.d.evaluate(expr)
+	v, ok := b.d.evaluate(e)
 	switch {
 	case !ok || v.IsWhollyKnown() && v.IsNull():
 		return
 	case v.IsWhollyKnown() && v.Type() == cty.String && v.AsString() == "":
-		b.d.error(a.Expr.Range(), problem{summary: "partition_key is empty", hint: "leave it out to spread the records evenly"})
+		b.d.error(at, problem{summary: "partition_key is empty", hint: "leave it out to spread the records evenly"})
 		return
 	}
-	e.PartitionKey = expr
-	b.d.warning(a.Expr.Range(), problem{
+	emit.PartitionKey = e
+	b.d.warning(at, problem{
 		summary: "All records have the same partition_key", hint: "this is the same for every record",
 		detail: "They all go to one shard, which takes 1 MB and 1,000 records a second. Leave partition_key out to spread them, or take a field of the record.",
 	})
+}
+
+// expression keeps an expression that is computed for each record; nil if it was not written or is wrong.
+func (b *body) expression(name string) hcl.Expression {
+	a := b.attr(name)
+	if a == nil {
+		return nil
+	}
+	e, ok := b.d.native(a.Expr)
+	if !ok || b.d.compile(e) == nil {
+		return nil
+	}
+	return e
 }
 
 // constant says whether an expression has one value, whatever the record.
@@ -61,7 +73,10 @@ func (d *decoder) native(expr hcl.Expression) (hcl.Expression, bool) {
 		d.add(diags...)
 		return nil, false
 	}
-	if v.IsNull() || !v.Type().IsPrimitiveType() || v.Type().FriendlyName() != "string" {
+	if v.Type().IsTupleType() || v.Type().IsObjectType() {
+		return expr, true // compiled as it is, with the templates in it
+	}
+	if v.IsNull() || v.Type() != cty.String {
 		return &hclsyntax.LiteralValueExpr{Val: v, SrcRange: at}, true
 	}
 	start := at.Start
@@ -75,24 +90,27 @@ func (d *decoder) native(expr hcl.Expression) (hcl.Expression, bool) {
 	return parsed, true
 }
 
-// checkExpression reports what is wrong with an expression that is computed for each record.
-func (d *decoder) checkExpression(expr hcl.Expression) bool {
+// compile compiles an expression that is computed for each record, or reports what is wrong with it and returns nil.
+func (d *decoder) compile(e hcl.Expression) *expr.Program {
 	if d.describing {
-		return true
+		return nil
 	}
-	if p, at := loadFunction(expr); p != nil {
+	if p, at := loadFunction(e); p != nil {
 		d.error(at, *p)
-		return false
+		return nil
 	}
-	for _, t := range expr.Variables() {
+	for _, t := range e.Variables() {
 		if p := d.unknownRecordName(t); p != nil {
 			d.error(t.SourceRange(), *p)
-			return false
+			return nil
 		}
 	}
-	diags := d.opts.CheckExpression(expr, d.locals)
+	p, diags := expr.Compile(e, &expr.Scope{Locals: d.locals})
 	d.add(diags...)
-	return !diags.HasErrors()
+	if diags.HasErrors() {
+		return nil
+	}
+	return p
 }
 
 func (d *decoder) unknownRecordName(t hcl.Traversal) *problem {

@@ -43,10 +43,11 @@ func (d *decoder) flow(blk *hcl.Block, aws AWS) *Flow {
 	b.str("renamed_from", &f.RenamedFrom, name("renamed_from"))
 	var tail *hcl.Block
 	emits := 0
-	for _, inner := range b.all(
+	written := map[*Emit]*body{}
+	for _, inner := range b.all(append(stepHeaders(),
 		hcl.BlockHeaderSchema{Type: "tail"},
 		hcl.BlockHeaderSchema{Type: "emit", LabelNames: []string{"kind"}},
-	) {
+	)...) {
 		switch inner.Type {
 		case "tail":
 			if tail != nil {
@@ -57,9 +58,18 @@ func (d *decoder) flow(blk *hcl.Block, aws AWS) *Flow {
 			f.Tail = d.body(inner, "flow").tail()
 		case "emit":
 			emits++
-			if e := d.emit(inner, aws); e != nil {
+			if e, body := d.emit(inner, aws); e != nil {
 				f.Emits = append(f.Emits, e)
+				written[e] = body
 			}
+		default:
+			if emits > 0 {
+				d.error(inner.DefRange, problem{
+					summary: fmt.Sprintf("%s stands behind an emit block", inner.Type), hint: "move it before the emit blocks",
+					detail: "Steps are applied in the order written, and all of them before the record is sent.",
+				})
+			}
+			f.Steps = append(f.Steps, d.step(inner))
 		}
 	}
 	if d.describing {
@@ -72,6 +82,9 @@ func (d *decoder) flow(blk *hcl.Block, aws AWS) *Flow {
 		b.need("emit", "an emit block", `emit "kinesis" { stream = "..." }`)
 	}
 	b.done()
+	for _, e := range f.Emits {
+		written[e].output(e, f)
+	}
 	d.checkFlow(f)
 	return f
 }

@@ -8,9 +8,6 @@ import (
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/zclconf/go-cty/cty"
-
-	"github.com/kinetail/kinetail/pipeline/expr"
 )
 
 // Options say what a configuration is loaded with. The zero value is right for a program.
@@ -19,9 +16,6 @@ type Options struct {
 	Env func(string) (string, bool)
 	// Hostname is host.name for expressions that are computed at load time; "": os.Hostname.
 	Hostname string
-	// CheckExpression says what is wrong with an expression that will be computed for each record, given the values of local.*.
-	// nil: what pipeline/expr says.
-	CheckExpression func(expr hcl.Expression, locals map[string]cty.Value) hcl.Diagnostics
 	// BaseDir is where relative paths of file() start; "": the directory of the configuration.
 	BaseDir string
 }
@@ -32,12 +26,6 @@ func (o Options) filled() Options {
 	}
 	if o.Hostname == "" {
 		o.Hostname, _ = os.Hostname()
-	}
-	if o.CheckExpression == nil {
-		o.CheckExpression = func(e hcl.Expression, locals map[string]cty.Value) hcl.Diagnostics {
-			_, diags := expr.Compile(e, &expr.Scope{Locals: locals})
-			return diags
-		}
 	}
 	return o
 }
@@ -170,6 +158,14 @@ func (d *decoder) describe() {
 	d.flow(empty("flow", "x"), AWS{})
 	for kind := range emitKinds {
 		d.emit(empty("emit", kind), AWS{})
+	}
+	for kind, k := range stepKinds {
+		if k.label == "" {
+			d.step(empty(kind))
+		}
+	}
+	for format := range parseArguments {
+		d.step(empty("parse", format))
 	}
 }
 

@@ -25,6 +25,7 @@ func (b *body) value(name string, words ...string) (cty.Value, *hcl.Attribute) {
 	if !ok || !v.IsWhollyKnown() || v.IsNull() {
 		return cty.NilVal, nil
 	}
+	b.keepArgument(name, v)
 	return v, a
 }
 

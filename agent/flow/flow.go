@@ -27,8 +27,15 @@ type Encoder interface {
 	Encode(b *tailer.Batch, out *pipeline.Payloads)
 }
 
+// Steps turn a batch into the payloads of all outputs: out[i] is for the i-th. The payloads are used up before the next call.
+type Steps interface {
+	Process(b *tailer.Batch, out []*pipeline.Payloads)
+	Counts() pipeline.Counts
+}
+
 // Output is one emit block: how records are encoded, and where they go.
 type Output struct {
+	// Encoder is used by the flow's Steps, where it has any.
 	Encoder     Encoder
 	Destination emit.Destination
 	payloads    pipeline.Payloads
@@ -39,13 +46,20 @@ type Flow struct {
 	Name    string
 	Sources []Source
 	Outputs []*Output
-	Log     *slog.Logger
+	// Steps is nil where the lines are sent as they are: then no record is built.
+	Steps Steps
+	Log   *slog.Logger
 	// Commit makes the acknowledged positions durable.
 	Commit func(ctx context.Context) error
 	// Close gives back what belongs to the flow as a whole, when everything else is closed. It may be nil.
 	Close func()
 
-	mu sync.Mutex // one batch at a time goes to the outputs
+	mu       sync.Mutex // one batch at a time goes to the outputs
+	payloads []*pipeline.Payloads
+
+	counting sync.Mutex      // guards what follows
+	steps    pipeline.Counts // what Steps counted
+	encoders pipeline.EncoderCounts
 }
 
 // Run moves batches until ctx ends or all sources have ended (io.EOF), in which case it returns nil. What was taken over by a
@@ -99,16 +113,52 @@ func (f *Flow) put(ctx context.Context, b *tailer.Batch) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	defer b.Release()
+	if f.Steps != nil {
+		f.process(b)
+	}
 	for _, o := range f.Outputs {
-		o.payloads.Batch = b
-		o.payloads.Items = o.payloads.Items[:0]
-		o.Encoder.Encode(b, &o.payloads)
+		if f.Steps == nil {
+			o.payloads.Batch = b
+			o.payloads.Items = o.payloads.Items[:0]
+			o.Encoder.Encode(b, &o.payloads)
+		}
+	}
+	f.count()
+	for _, o := range f.Outputs {
 		if err := o.Destination.Put(ctx, &o.payloads); err != nil {
 			return fmt.Errorf("hand over to %s: %w", o.Destination.Status().Name, err)
 		}
 	}
 	b.Ack.Done(1)
 	return nil
+}
+
+// process runs the steps over a batch.
+func (f *Flow) process(b *tailer.Batch) {
+	if f.payloads == nil {
+		for _, o := range f.Outputs {
+			f.payloads = append(f.payloads, &o.payloads)
+		}
+	}
+	f.Steps.Process(b, f.payloads)
+}
+
+// count keeps what was counted where Status may read it.
+func (f *Flow) count() {
+	f.counting.Lock()
+	defer f.counting.Unlock()
+	if f.Steps != nil {
+		f.steps = f.Steps.Counts()
+	}
+	f.encoders = pipeline.EncoderCounts{}
+	for _, o := range f.Outputs {
+		if e, ok := o.Encoder.(*pipeline.Encoder); ok {
+			c := e.Counts()
+			f.encoders.Replaced += c.Replaced
+			f.encoders.KeysTruncated += c.KeysTruncated
+			f.encoders.Failures += c.Failures
+		}
+	}
 }
 
 // Stop sends what was taken over, until ctx ends, commits what is acknowledged, and closes everything. Run must have returned. The

@@ -22,6 +22,7 @@ func (f *Flow) Status() status.Flow {
 			addFiles(&all, s.Status(), now)
 		}
 	}
+	f.addCounts(&all)
 	for _, o := range f.Outputs {
 		all.Destinations = append(all.Destinations, destination(o.Destination.Status()))
 	}
@@ -54,6 +55,17 @@ func addFiles(all *status.Flow, st tailer.Status, now time.Time) {
 	all.LateBytes += st.Counters.LateBytes
 	all.FilesRefused += st.Counters.FilesRefused
 	all.ReadErrors += st.Counters.ReadErrors
+}
+
+// addCounts adds what the steps counted.
+func (f *Flow) addCounts(all *status.Flow) {
+	f.counting.Lock()
+	defer f.counting.Unlock()
+	c, e := &f.steps, &f.encoders
+	all.Dropped = status.Dropped{Filtered: c.Filtered, Sampled: c.Sampled, Limited: c.Limited, Unparsed: c.Unparsed}
+	all.FilterUndecided, all.ParseErrors, all.Redacted = c.FilterUndecided, c.ParseErrors, c.Redacted
+	all.ExpressionErrors, all.LastExpressionError = c.Failures+e.Failures, c.LastFailure
+	all.InvalidBytes, all.KeysTruncated = e.Replaced, e.KeysTruncated
 }
 
 // age is the time since then in seconds, 0 for the zero time.

@@ -1,0 +1,169 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	_ "time/tzdata" // a minimal image has no zones of its own
+
+	"github.com/kinetail/kinetail/pipeline"
+)
+
+// parseArguments are the arguments that only some formats take. A test compares them with what the parsers take.
+var parseArguments = map[string][]string{
+	"json":         {"into", "timestamp_field", "timestamp_format", "timezone"},
+	"logfmt":       {"strings", "timestamp_field", "timestamp_format", "timezone"},
+	"common":       {"names"},
+	"combined":     {"names"},
+	"nginx_error":  {"timezone"},
+	"apache_error": {"timezone", "names"},
+	"syslog":       {"timezone", "names"},
+	"csv":          {"strings", "columns", "delimiter", "timestamp_field", "timestamp_format", "timezone"},
+	"regex":        {"strings", "pattern", "timestamp_field", "timestamp_format", "timezone"},
+	"grok":         {"strings", "pattern", "patterns", "timestamp_field", "timestamp_format", "timezone"},
+	"kv":           {"strings", "pair_separator", "value_separator", "timestamp_field", "timestamp_format", "timezone"},
+}
+
+// allParseArguments are those of all formats.
+var allParseArguments = []string{
+	"into", "strings", "names", "timezone", "columns", "delimiter", "pattern", "patterns", "pair_separator", "value_separator",
+	"timestamp_field", "timestamp_format",
+}
+
+// neighbourFormats are others' names of the formats.
+var neighbourFormats = map[string]string{
+	"apache": "combined", "apache2": "combined", "nginx": "combined", "access": "combined", "combinedapachelog": "combined",
+	"apachecombined": "combined", "commonapachelog": "common", "clf": "common", "apachecommon": "common", "apacheerrorlog": "apache_error",
+	"nginxerror": "nginx_error", "ndjson": "json", "jsonl": "json", "jsonlines": "json", "keyvalue": "kv", "ltsv": "kv", "tsv": "csv",
+	"delimited": "csv", "regexp": "regex", "re2": "regex", "pattern": "regex", "rfc3164": "syslog", "rfc5424": "syslog",
+	"rfc3339syslog": "syslog", "logstash": "grok",
+}
+
+func (b *body) parse() stepMaker {
+	o := pipeline.ParseOptions{Format: b.step.Label}
+	takes, ok := parseArguments[o.Format]
+	if !ok {
+		b.unknownFormat(o.Format)
+		takes = allParseArguments // what else is wrong can still be said
+	}
+	for _, name := range allParseArguments {
+		if !slices.Contains(takes, name) {
+			b.refuse(fmt.Sprintf("Format %q has no use for it.", o.Format), name)
+		}
+	}
+	asked := func(name string) bool { return slices.Contains(takes, name) }
+	b.str("field", &o.Field, notEmpty("field"))
+	b.enum("on_error", &o.OnError, "keep", "drop", "dead_letter")
+	if asked("into") {
+		b.str("into", &o.Into, notEmpty("into"))
+	}
+	if asked("strings") {
+		b.flag("strings", &o.Strings)
+	}
+	if asked("names") {
+		b.enum("names", &o.Names, "kinesis-agent")
+	}
+	if asked("columns") {
+		b.strs("columns", &o.Columns)
+		if !b.has("columns") && ok {
+			b.need("columns", "the names of the columns", `columns = ["time", "level", "text"]`)
+		}
+	}
+	if asked("delimiter") {
+		b.str("delimiter", &o.Delimiter, func(s string) *problem {
+			if len(s) == 1 && s != `"` {
+				return nil
+			}
+			return &problem{summary: fmt.Sprintf("delimiter cannot be %q", s), detail: `It is one character of ASCII other than a quote, such as ";" or "\t".`}
+		})
+	}
+	if asked("pattern") {
+		b.parsePattern(&o)
+	}
+	if asked("patterns") {
+		b.strMap("patterns", &o.Patterns, func(_, _ string) *problem { return nil })
+	}
+	if asked("pair_separator") {
+		b.str("pair_separator", &o.Pairs, notEmpty("pair_separator"))
+		b.str("value_separator", &o.Values, notEmpty("value_separator"))
+	}
+	b.parseTimes(&o, asked)
+	return func(now func() time.Time) (pipeline.Step, error) {
+		o.Now = now
+		return pipeline.NewParse(o)
+	}
+}
+
+// parsePattern reads the pattern of regex and grok.
+func (b *body) parsePattern(o *pipeline.ParseOptions) {
+	if o.Format == "regex" {
+		b.regexp("pattern", &o.Pattern)
+	} else {
+		b.str("pattern", &o.Pattern, notEmpty("pattern"))
+		o.Pattern = strings.TrimSuffix(o.Pattern, "\n") // of a heredoc
+	}
+	if b.has("pattern") {
+		return
+	}
+	example := `pattern = "^(?P<level>[A-Z]+) (?P<text>.*)$"`
+	if o.Format == "grok" {
+		example = `pattern = "%%{LOGLEVEL:level} %%{GREEDYDATA:text}"`
+	}
+	if _, known := parseArguments[o.Format]; known {
+		b.need("pattern", "a pattern", example)
+	}
+}
+
+// parseTimes reads what says when an event happened.
+func (b *body) parseTimes(o *pipeline.ParseOptions, asked func(string) bool) {
+	if asked("timestamp_field") {
+		b.str("timestamp_field", &o.TimestampField, notEmpty("timestamp_field"))
+		b.str("timestamp_format", &o.TimestampFormat, notEmpty("timestamp_format"))
+		for _, pair := range [][2]string{{"timestamp_field", "timestamp_format"}, {"timestamp_format", "timestamp_field"}} {
+			if a := b.written[pair[0]]; a != nil && !b.has(pair[1]) {
+				example := map[string]string{"timestamp_field": `timestamp_field = "time"`, "timestamp_format": `timestamp_format = "rfc3339"`}[pair[1]]
+				b.d.error(a.NameRange, problem{summary: fmt.Sprintf("%s without %s", pair[0], pair[1]), hint: "add " + example})
+			}
+		}
+	}
+	if !asked("timezone") {
+		return
+	}
+	zone := ""
+	a := b.str("timezone", &zone, func(s string) *problem {
+		if _, err := time.LoadLocation(s); err == nil && s != "" {
+			return nil
+		}
+		return &problem{summary: fmt.Sprintf("There is no time zone %q", s), detail: `It is a name of the tz database such as "Europe/Berlin", "UTC", or "Local" for this host's.`}
+	})
+	if a == nil {
+		return
+	}
+	o.Timezone, _ = time.LoadLocation(zone)
+	if asked("timestamp_field") && !b.has("timestamp_field") {
+		b.d.error(a.NameRange, problem{
+			summary: "timezone without timestamp_field", hint: `add timestamp_field = "..." and timestamp_format = "..."`,
+			detail: fmt.Sprintf("It is the zone of a time stamp that has none, and format %q knows of none.", o.Format),
+		})
+	}
+}
+
+func (b *body) unknownFormat(format string) {
+	if b.d.describing {
+		return
+	}
+	known := slices.Sorted(maps.Keys(parseArguments))
+	p := problem{summary: fmt.Sprintf("Unknown format %q", format), detail: fmt.Sprintf("There are %s.", quoteAll(known))}
+	if k := neighbourFormats[flat(format)]; k != "" {
+		p.hint = mean(k)
+	} else if k := nearest(format, known); k != "" {
+		p.hint = mean(k)
+	}
+	if f := flat(format); f == "cri" || f == "docker" {
+		p.hint = fmt.Sprintf("it belongs in the tail block: format = %q", f)
+		p.detail = "What a container runtime writes around a line is taken off when the file is read; parse is for the line itself."
+	}
+	b.d.error(b.labelAt, p)
+}

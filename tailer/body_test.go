@@ -114,9 +114,19 @@ func TestOpenSafely(t *testing.T) {
 		name, policy string
 		ok           bool
 	}{
-		{"real/f", "none", true}, {"link", "owner", true}, {"absolute", "owner", true}, {"dirlink/f", "owner", true}, {"real/../link", "owner", true},
-		{"link", "none", false}, {"dirlink/f", "none", false}, {"link", "all", true},
-		{"loop", "owner", false}, {"fifo", "owner", false}, {"fifo", "all", false}, {"real", "owner", false}, {"gone", "owner", false},
+		{"real/f", "none", true},
+		{"link", "owner", true},
+		{"absolute", "owner", true},
+		{"dirlink/f", "owner", true},
+		{"real/../link", "owner", true},
+		{"link", "none", false},
+		{"dirlink/f", "none", false},
+		{"link", "all", true},
+		{"loop", "owner", false},
+		{"fifo", "owner", false},
+		{"fifo", "all", false},
+		{"real", "owner", false},
+		{"gone", "owner", false},
 	} {
 		f, _, err := openSafely(dir+"/"+c.name, c.policy)
 		if (err == nil) != c.ok {

@@ -107,7 +107,7 @@ func (s *screen) Say(format string, args ...any) {
 }
 
 func (s *screen) Progress(p demo.Progress) {
-	text := fmt.Sprintf("%5.1f s  %s  written %d  in the stream %d  lag %d lines  throttled %d  retried %d  rotations %d",
+	text := fmt.Sprintf("%4.1f s %s written %d  delivered %d  lag %d  throttled %d  retried %d  rotations %d",
 		time.Since(s.started).Seconds(), bar(float64(p.Written)/float64(p.Lines)),
 		p.Written, p.InStream, max(0, p.Written-p.InStream), p.Throttled, p.Retried, p.Rotations)
 	s.line.set("%s", text)
@@ -119,7 +119,7 @@ func (s *screen) Progress(p demo.Progress) {
 
 func printVerdict(out io.Writer, v demo.Verdict) {
 	var b strings.Builder
-	row := func(name string, value any, note string) { fmt.Fprintf(&b, "  %-14s %10v   %s\n", name, value, note) }
+	row := func(name string, value any, note string) { b.WriteString(strings.TrimRight(fmt.Sprintf("  %-14s %10v   %s", name, value, note), " ") + "\n") }
 	b.WriteString("\n\nThe stream, read back:\n\n")
 	row("written", v.Written, "lines in the log and its rotated files")
 	row("delivered", v.Delivered, "different lines in the stream")
@@ -134,17 +134,20 @@ func printVerdict(out io.Writer, v demo.Verdict) {
 	row("rotations", v.Rotations, "")
 	row("kills", v.Kills, "")
 	row("seconds", fmt.Sprintf("%.1f", v.Seconds), "")
-	b.WriteString("\nIn CloudWatch:\n\n")
+	b.WriteString("\nWhat arrived in CloudWatch, under Destination=KinesisStream:demo where it says *:\n\n")
 	for _, m := range v.Metrics {
-		switch {
-		case strings.HasPrefix(m.Name, "Lag"):
-			fmt.Fprintf(&b, "  %-62s at most %.1f %s\n", m.Name, m.Max, m.Unit)
-		default:
-			fmt.Fprintf(&b, "  %-62s %.0f %s\n", m.Name, m.Sum, m.Unit)
+		name, _, starred := strings.Cut(m.Name, " Destination=")
+		if starred {
+			name += " *"
 		}
+		value := fmt.Sprintf("%.0f", m.Sum)
+		if strings.HasPrefix(name, "Lag") {
+			value = fmt.Sprintf("at most %.1f", m.Max)
+		}
+		fmt.Fprintf(&b, "  %-22s %18s %s\n", name, value, m.Unit)
 	}
 	if v.OK() {
-		b.WriteString("\nNothing lost, nothing out of order.\n")
+		b.WriteString("\n✔ Nothing lost, nothing out of order.\n")
 	}
 	_, _ = io.WriteString(out, b.String())
 }

@@ -17,9 +17,15 @@ type liveLine struct {
 func newLiveLine(w io.Writer) *liveLine { return &liveLine{out: w, terminal: isTerminal(w)} }
 
 func (l *liveLine) set(format string, args ...any) {
-	if l.terminal {
-		_, _ = fmt.Fprintf(l.out, "\r\033[K"+format, args...)
+	if !l.terminal {
+		return
 	}
+	// A line that wraps could not be drawn over.
+	text := []rune(fmt.Sprintf(format, args...))
+	if width, _, err := term.GetSize(int(l.out.(*os.File).Fd())); err == nil && len(text) >= width {
+		text = text[:max(0, width-1)]
+	}
+	_, _ = fmt.Fprintf(l.out, "\r\033[K%s", string(text))
 }
 
 // done leaves the line as it is and goes to the next.

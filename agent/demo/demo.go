@@ -156,7 +156,7 @@ func (d *demo) prepare() error {
 	if err != nil {
 		return err
 	}
-	d.Screen.Say("The configuration, %s:\n\n%s", file, "  "+strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  "))
+	d.Screen.Say("The configuration, %s:\n\n%s", file, indent(text))
 	d.writer = &writer{path: filepath.Join(logs, "app.log"), lines: d.Lines, rate: d.Rate, rotations: d.Rotations}
 	d.child = &child{binary: d.Binary, args: append(append([]string{}, d.Args...), "run", "-c", file), env: d.Env, log: log}
 	if err := d.child.start(); err != nil {
@@ -165,6 +165,17 @@ func (d *demo) prepare() error {
 	d.Screen.Say("\nAn agent (pid %d) follows a log; %d lines are written at %d a second, rotated %d times; the stream has %d shards.\n",
 		d.child.pid(), d.Lines, d.Rate, d.Rotations, shards)
 	return nil
+}
+
+// indent moves a text to the right by two columns, and leaves empty lines empty.
+func indent(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for i, l := range lines {
+		if l != "" {
+			lines[i] = "  " + l
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 func (d *demo) close() {

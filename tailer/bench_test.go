@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -46,4 +47,7 @@ func BenchmarkIdleSweep(b *testing.B) {
 	}
 	b.ReportMetric(float64((cpu()-began).Microseconds())/float64(b.N)/1e3, "CPU-ms/op")
 	b.ReportMetric(float64(f.open), "descriptors")
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	b.ReportMetric(float64(m.HeapInuse)/1e6, "heap-MB")
 }

@@ -36,10 +36,12 @@ var ErrNoBody = errors.New("no file has the content any more that this position 
 // use the state directory.
 func Reposition(rec checkpoint.Generation, to int64, symlinks string) (checkpoint.Generation, Repositioned, error) {
 	var last error
-	names := append(slices.Clone(rec.Names), rec.Path)
+	names := append([]string{rec.Path}, rec.Names...)
 	slices.Reverse(names)
-	slices.Sort(names[1:])
-	for _, path := range slices.Compact(names) {
+	for i, path := range names { // newest first
+		if slices.Contains(names[:i], path) {
+			continue
+		}
 		moved, m, err := repositionAt(rec, path, to, symlinks)
 		if !errors.Is(err, ErrNoBody) {
 			return moved, m, err

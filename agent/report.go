@@ -31,6 +31,10 @@ func Report(log *slog.Logger, before, now *status.Snapshot) {
 		}
 		log.Info("delivered", args...)
 	}
+}
+
+// Remind logs what keeps the agent from delivering.
+func Remind(log *slog.Logger, now *status.Snapshot) {
 	for _, t := range now.Trouble() {
 		log.Warn("still in trouble", "what", t)
 	}

@@ -107,7 +107,7 @@ func (s *screen) Say(format string, args ...any) {
 }
 
 func (s *screen) Progress(p demo.Progress) {
-	text := fmt.Sprintf("%4.1f s %s written %d  delivered %d  lag %d  throttled %d  retried %d  rotations %d",
+	text := fmt.Sprintf("%4.1f s %s written %d  arrived %d  lag %d  throttled %d  retried %d  rotations %d",
 		time.Since(s.started).Seconds(), bar(float64(p.Written)/float64(p.Lines)),
 		p.Written, p.InStream, max(0, p.Written-p.InStream), p.Throttled, p.Retried, p.Rotations)
 	s.line.set("%s", text)

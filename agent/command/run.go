@@ -182,6 +182,7 @@ func watch(helpers, running context.Context, cmd *cobra.Command, f runFlags, a *
 		case <-report.C:
 			now := a.Snapshot()
 			agent.Report(log, before, now)
+			agent.Remind(log, now)
 			before = now
 		case <-draw.C:
 			line.set("%s", onceProgress(a.Snapshot(), started))

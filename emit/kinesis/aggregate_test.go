@@ -77,20 +77,20 @@ func verifyAggregates(t *testing.T, s *awslocal.Server, client *kinesis.Client, 
 }
 
 func TestKPL(t *testing.T) {
-	for _, listed := range []bool{false, true} {
+	for _, permitted := range []bool{false, true} {
 		for _, order := range []string{"none", "key"} {
 			s, client := local(t, awslocal.Options{NoRates: true, Seed: 3}, 4)
 			faults := []awslocal.Fault{
 				{Kind: awslocal.Throttle, Share: 0.2, Times: 20},
 				{Kind: awslocal.LostAnswer, Share: 0.2, Times: 2},
 			}
-			if !listed {
+			if !permitted {
 				faults = append(faults, awslocal.Fault{Kind: awslocal.Error, Operation: "ListShards", Code: "AccessDeniedException"})
 			}
 			s.SetFaults(faults...)
 			d := destination(t, client, func(o *Options) { o.Order, o.Aggregate, o.AggregateSize = order, "kpl", 2000 })
-			if listed {
-				eventually(t, "the shards are listed", func() bool { return d.sender.shards.newest.Load() != nil })
+			if permitted {
+				listed(t, d)
 			}
 			records := append(numbered(3000, 30), numbered(500, 0)...)
 			acked := put(t, d, records)
@@ -113,7 +113,7 @@ func TestKPL(t *testing.T) {
 func TestKPLReshard(t *testing.T) {
 	s, client := local(t, awslocal.Options{NoRates: true}, 2)
 	d := destination(t, client, func(o *Options) { o.Order, o.Aggregate, o.MaxWait = "key", "kpl", 5*time.Millisecond })
-	eventually(t, "the shards are listed", func() bool { return d.sender.shards.newest.Load() != nil })
+	listed(t, d)
 	var all [][2]string
 	more := func() {
 		records := numbered(200, 40)
@@ -145,7 +145,7 @@ func TestKPLReshard(t *testing.T) {
 func TestAutoStream(t *testing.T) {
 	s, client := local(t, awslocal.Options{NoRates: true, Streams: []awslocal.StreamConfig{{Name: "s", OnDemand: true, Auto: true}}}, 0)
 	d := destination(t, client, func(o *Options) { o.Aggregate = "kpl" })
-	eventually(t, "the shards are listed", func() bool { return d.sender.shards.newest.Load() != nil })
+	listed(t, d)
 	records := numbered(2000, 3)
 	for i := 0; i < len(records); i += 200 {
 		put(t, d, records[i:i+200])

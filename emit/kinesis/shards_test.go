@@ -127,7 +127,7 @@ func TestReshard(t *testing.T) {
 	dir := t.TempDir()
 	d := destination(t, client, func(o *Options) { o.Order, o.StateDir, o.MaxWait = "key", dir, 5*time.Millisecond })
 	sender := d.sender
-	eventually(t, "the shards are listed", func() bool { return sender.shards.newest.Load() != nil })
+	listed(t, d)
 
 	var all [][2]string
 	n := 0
@@ -185,4 +185,11 @@ func TestNoPermissionToList(t *testing.T) {
 		t.Errorf("%d batches acknowledged", acked())
 	}
 	verify(t, s, d, records, true)
+}
+
+// listed asks for the list of shards now, which otherwise comes within two seconds, and waits for it.
+func listed(t *testing.T, d *Destination) {
+	t.Helper()
+	d.sender.shards.wrong()
+	eventually(t, "the shards are listed", func() bool { return d.sender.shards.newest.Load() != nil })
 }

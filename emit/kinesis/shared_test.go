@@ -18,7 +18,7 @@ func TestSharedShards(t *testing.T) {
 		agents   = 8
 		shards   = 2
 		capacity = 1000 * shards // records a second
-		seconds  = 25
+		seconds  = 30
 	)
 	for _, load := range []float64{0.9, 1.5} {
 		t.Run(fmt.Sprintf("load=%.0f%%", load*100), func(t *testing.T) {

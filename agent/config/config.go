@@ -5,6 +5,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/kinetail/kinetail/pipeline/record"
 )
 
 // Config is a whole configuration: what one file or all files of a directory say together, with the defaults filled in.
@@ -16,6 +18,7 @@ type Config struct {
 	Flows []*Flow
 	// Locals are the values of the locals blocks: expressions see them as local.<name>.
 	Locals map[string]cty.Value
+	roots  map[string]map[string]func() record.Value // as in Options
 }
 
 // Agent is the agent block.
@@ -115,6 +118,7 @@ type Emit struct {
 	PartitionKey      hcl.Expression // native syntax, also where it was written in JSON; nil: spread evenly
 	Format            string         // "raw" | "json" | "template"
 	Template          hcl.Expression // native syntax; for format "template"
+	InvalidUTF8       string         // "" | "replace" | "base64": bytes that JSON cannot hold
 	Compression       string         // "" | "gzip" | "zstd": of each record by itself
 	Delimiter         string
 	Order             string // "none" | "key"

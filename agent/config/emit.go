@@ -45,7 +45,8 @@ func (d *decoder) emit(blk *hcl.Block, aws AWS) (*Emit, *body) {
 	}
 	b.str("name", &e.Name, name("name"))
 	b.enum("format", &e.Format, "raw", "json", "template")
-	e.Template = b.expression("template")
+	e.Template = trimmed(b.expression("template"))
+	b.enum("invalid_utf8", &e.InvalidUTF8, "replace", "base64")
 	read(b, e, aws.clone())
 	b.one("dead_letter", func(b *body) {
 		b.size("max_size", &e.DeadLetter.MaxSize, 1<<20, 1<<40)
@@ -85,6 +86,12 @@ func (b *body) output(e *Emit, f *Flow) {
 			summary: "format = \"raw\" sends the line as it came", hint: "what the steps make of it would be lost",
 			detail: "Leave it out for JSON, or write template = record.message, or what else is to be sent.",
 		}, format.Range, "this step makes another record of the line", shaping.Range)
+	}
+	if a := b.written["invalid_utf8"]; a != nil && e.Format != "json" {
+		b.d.error(a.NameRange, problem{
+			summary: fmt.Sprintf("invalid_utf8 with format = %q", e.Format), hint: "leave it out",
+			detail: "It says what becomes of bytes that JSON cannot hold. Other formats send all bytes as they are.",
+		})
 	}
 	if c := b.written["compression"]; c != nil && e.Aggregate == "lines" {
 		b.d.error(c.Range, problem{

@@ -9,7 +9,7 @@ import (
 
 // NewEncoder makes what writes the records of an emit block. host is host.name in its expressions.
 func (c *Config) NewEncoder(e *Emit, host string) (*pipeline.Encoder, error) {
-	o := pipeline.EncoderOptions{Format: e.Format, Delimiter: e.Delimiter, Compression: e.Compression, Host: host}
+	o := pipeline.EncoderOptions{Format: e.Format, Delimiter: e.Delimiter, InvalidUTF8: e.InvalidUTF8, Compression: e.Compression, Host: host}
 	for _, x := range []struct {
 		from hcl.Expression
 		to   **expr.Program
@@ -17,7 +17,7 @@ func (c *Config) NewEncoder(e *Emit, host string) (*pipeline.Encoder, error) {
 		if x.from == nil {
 			continue
 		}
-		program, diags := expr.Compile(x.from, &expr.Scope{Locals: c.Locals})
+		program, diags := expr.Compile(x.from, &expr.Scope{Locals: c.Locals, Roots: c.roots})
 		if diags.HasErrors() {
 			return nil, diags
 		}

@@ -52,6 +52,21 @@ func (b *body) expression(name string) hcl.Expression {
 	return e
 }
 
+// trimmed is a template without the newline that a heredoc leaves at its end.
+func trimmed(e hcl.Expression) hcl.Expression {
+	t, ok := e.(*hclsyntax.TemplateExpr)
+	if !ok || len(t.Parts) == 0 {
+		return e
+	}
+	last, ok := t.Parts[len(t.Parts)-1].(*hclsyntax.LiteralValueExpr)
+	if !ok || last.Val.Type() != cty.String || !strings.HasSuffix(last.Val.AsString(), "\n") {
+		return e
+	}
+	parts := slices.Clone(t.Parts)
+	parts[len(parts)-1] = &hclsyntax.LiteralValueExpr{Val: cty.StringVal(strings.TrimSuffix(last.Val.AsString(), "\n")), SrcRange: last.SrcRange}
+	return &hclsyntax.TemplateExpr{Parts: parts, SrcRange: t.SrcRange}
+}
+
 // constant says whether an expression has one value, whatever the record.
 func constant(expr hcl.Expression) bool {
 	for _, t := range expr.Variables() {
@@ -105,8 +120,13 @@ func (d *decoder) compile(e hcl.Expression) *expr.Program {
 			return nil
 		}
 	}
-	p, diags := expr.Compile(e, &expr.Scope{Locals: d.locals})
-	d.add(diags...)
+	p, diags := expr.Compile(e, &expr.Scope{Locals: d.locals, Roots: d.opts.Roots})
+	for _, diag := range diags {
+		if detail, hint, ok := strings.Cut(diag.Detail, " Did you mean "); ok && diag.Extra == nil {
+			diag.Detail, diag.Extra = detail, extra{hint: "did you mean " + hint}
+		}
+		d.add(diag)
+	}
 	if diags.HasErrors() {
 		return nil
 	}
@@ -121,7 +141,7 @@ func (d *decoder) unknownRecordName(t hcl.Traversal) *problem {
 	switch {
 	case root == "local" && len(t) > 1:
 		return d.unknownLocal(t)
-	case root == "local" || root == "host" || slices.Contains(recordNames, root):
+	case root == "local" || root == "host" || d.opts.Roots[root] != nil || slices.Contains(recordNames, root):
 		return nil
 	}
 	p := &problem{

@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
+
+	"github.com/kinetail/kinetail/pipeline/record"
 )
 
 // Options say what a configuration is loaded with. The zero value is right for a program.
@@ -16,6 +18,8 @@ type Options struct {
 	Env func(string) (string, bool)
 	// Hostname is host.name for expressions that are computed at load time; "": os.Hostname.
 	Hostname string
+	// Roots are more names for expressions that are computed for each record, as in expr.Scope: what is known of the machine, say.
+	Roots map[string]map[string]func() record.Value
 	// BaseDir is where relative paths of file() start; "": the directory of the configuration.
 	BaseDir string
 }
@@ -126,7 +130,7 @@ func (d *decoder) config(bodies []hcl.Body, whole bool) *Config {
 		}
 		b.done()
 	}
-	cfg := &Config{Agent: defaultAgent(d.opts), Metrics: defaultMetrics()}
+	cfg := &Config{Agent: defaultAgent(d.opts), Metrics: defaultMetrics(), roots: d.opts.Roots}
 	cfg.Locals = d.readLocals(locals)
 	if blk := d.only(agents); blk != nil {
 		d.body(blk, "").agent(&cfg.Agent)

@@ -48,7 +48,7 @@ flow "nginx" {
 }
 `
 
-var notRanges = cmpopts.IgnoreTypes(hcl.Range{})
+var notRanges = cmp.Options{cmpopts.IgnoreTypes(hcl.Range{}), cmpopts.IgnoreUnexported(Config{})}
 
 func TestDefaults(t *testing.T) {
 	got := mustLoad(t, smallest)

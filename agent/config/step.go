@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -52,7 +53,7 @@ var stepKinds = map[string]stepKind{
 	"remove":      {shapes: true, read: (*body).remove},
 	"keep_fields": {shapes: true, read: (*body).keepFields},
 	"rename":      {shapes: true, read: (*body).rename},
-	"redact":      {shapes: true, read: (*body).redact},
+	"redact":      {read: (*body).redact},
 	"flatten":     {shapes: true, read: (*body).flatten},
 	"sample":      {read: (*body).sample},
 	"limit":       {read: (*body).limit},
@@ -105,8 +106,11 @@ func (b *body) fault() hcl.Range {
 	return b.at
 }
 
+// sentence makes a sentence of an error.
 func sentence(s string) string {
-	s = upperFirst(s)
+	if word, _, _ := strings.Cut(s, " "); !strings.Contains(word, "_") { // no argument's name
+		s = upperFirst(s)
+	}
 	if s != "" && s[len(s)-1] != '.' {
 		s += "."
 	}

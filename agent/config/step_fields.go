@@ -114,8 +114,8 @@ func (b *body) rename() stepMaker {
 	for _, p := range b.pairs() {
 		if field := fieldOf(p.expr); field != "" {
 			b.d.error(p.expr.Range(), problem{
-				summary: "rename takes the new name of a field", hint: fmt.Sprintf("write %q, in quotes", field),
-				detail: fmt.Sprintf("%s = %q gives the field %s the name %s.", p.name, field, p.name, field),
+				summary: "rename takes the new name of a field", hint: fmt.Sprintf("did you mean %s = %q?", field, p.name),
+				detail: "The old name stands on the left, the new one in quotes on the right.",
 			})
 			continue
 		}

@@ -43,6 +43,8 @@ type Agent struct {
 	watcher *tailer.Watcher
 	started time.Time
 
+	pulse pulse
+
 	changing sync.Mutex // held by whoever starts and stops flows; taken before mu
 
 	mu          sync.Mutex // guards what follows

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 
@@ -45,18 +44,6 @@ func counters(f status.Flow, destination string) map[string]int64 {
 		if d.Name == destination {
 			return d.Counters
 		}
-	}
-	return nil
-}
-
-// Alive says whether the agent's loops make progress. A destination that is down is no reason to restart the agent, so it is none here.
-func (a *Agent) Alive() error {
-	if !a.changing.TryLock() {
-		return nil // starting or reloading, which is progress
-	}
-	defer a.changing.Unlock()
-	if len(a.flows) == 0 {
-		return errors.New("no flow was started")
 	}
 	return nil
 }

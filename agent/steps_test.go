@@ -106,7 +106,7 @@ func TestRecordsGoThroughTheStepsToAStream(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]string{
 		`{"client":"192.0.2.1","path":"/a","query":"token=***&x=1","status":200,"service":"web","slow":false}`: "192.0.2.1",
-		`{"client":"2001:db8::1","path":"/b","status":503,"service":"web","slow":true}`:              "2001:db8::1",
+		`{"client":"2001:db8::1","path":"/b","status":503,"service":"web","slow":true}`:                        "2001:db8::1",
 	}, got); diff != "" {
 		t.Errorf("in the stream:\n%s", diff)
 	}

@@ -119,7 +119,9 @@ func (s *screen) Progress(p demo.Progress) {
 
 func printVerdict(out io.Writer, v demo.Verdict) {
 	var b strings.Builder
-	row := func(name string, value any, note string) { b.WriteString(strings.TrimRight(fmt.Sprintf("  %-14s %10v   %s", name, value, note), " ") + "\n") }
+	row := func(name string, value any, note string) {
+		b.WriteString(strings.TrimRight(fmt.Sprintf("  %-14s %10v   %s", name, value, note), " ") + "\n")
+	}
 	b.WriteString("\n\nThe stream, read back:\n\n")
 	row("written", v.Written, "lines in the log and its rotated files")
 	row("delivered", v.Delivered, "different lines in the stream")

@@ -55,6 +55,7 @@ func addFiles(all *status.Flow, st tailer.Status, now time.Time) {
 	all.LateBytes += st.Counters.LateBytes
 	all.FilesRefused += st.Counters.FilesRefused
 	all.ReadErrors += st.Counters.ReadErrors
+	all.Looks += st.Counters.Sweeps + 1
 }
 
 // addCounts adds what the steps counted.

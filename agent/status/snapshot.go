@@ -45,6 +45,8 @@ type Flow struct {
 	LateBytes    int64 `json:"late_bytes"`
 	FilesRefused int64 `json:"files_refused"`
 	ReadErrors   int64 `json:"read_errors"`
+	// Looks counts looks at the file system; 0 in a flow without files. It grows while the flow is alive.
+	Looks int64 `json:"looks"`
 	// What the steps did; all 0 in a flow without steps.
 	Dropped             Dropped `json:"dropped"`
 	FilterUndecided     int64   `json:"filter_undecided"` // kept by a filter whose condition was null

@@ -134,7 +134,7 @@ func runAgent(ctx context.Context, cmd *cobra.Command, f runFlags, a *agent.Agen
 		}
 	}
 	if !f.dryRun && !f.once {
-		control, err := status.ListenControl(cfg.Agent.Control, a.Snapshot, log)
+		control, err := status.ListenControl(cfg.Agent.Control, a.Snapshot, log, status.DrainRoute(a.Drain))
 		if err != nil {
 			log.Warn("running without 'kinetail status'", "error", err)
 		} else {

@@ -19,9 +19,18 @@ import (
 // maxSnapshot bounds what a client reads, in bytes: some 100,000 files.
 const maxSnapshot = 64 << 20
 
-// ListenControl serves the snapshot on a Unix socket (address is "unix://" and a path) with mode 0600, to root and to the user the
+// ErrNoAgent says that nobody listens on a control socket.
+var ErrNoAgent = errors.New("no agent listens")
+
+// Route is what the control socket answers besides the snapshot. Pattern is http.ServeMux's.
+type Route struct {
+	Pattern string
+	Handler http.HandlerFunc
+}
+
+// ListenControl serves the snapshot, and the routes, on a Unix socket (address is "unix://" and a path) with mode 0600, to root and to the user the
 // agent runs as. A socket that nobody listens on any more is replaced; one that somebody does is an error.
-func ListenControl(address string, snapshot func() *Snapshot, log *slog.Logger) (*Server, error) {
+func ListenControl(address string, snapshot func() *Snapshot, log *slog.Logger, routes ...Route) (*Server, error) {
 	path := strings.TrimPrefix(address, "unix://")
 	if err := clearSocket(path); err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
@@ -43,6 +52,9 @@ func ListenControl(address string, snapshot func() *Snapshot, log *slog.Logger) 
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(snapshot())
 	})
+	for _, r := range routes {
+		mux.HandleFunc(r.Pattern, r.Handler)
+	}
 	s := serve(peerListener{l, log}, mux, log.With("socket", path))
 	s.remove = path
 	return s, nil
@@ -103,35 +115,45 @@ func peer(c *net.UnixConn) (uid uint32, err error) {
 	return cred.Uid, nil
 }
 
-// Get asks the agent at a control address for its snapshot. No agent there is an error that says so.
+// Get asks the agent at a control address for its snapshot. Where no agent is, the error is ErrNoAgent.
 func Get(ctx context.Context, address string) (*Snapshot, error) {
-	path := strings.TrimPrefix(address, "unix://")
-	client := &http.Client{
-		Timeout: 10 * time.Second,
-		Transport: &http.Transport{
-			DisableKeepAlives: true,
-			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return (&net.Dialer{}).DialContext(ctx, "unix", path)
-			},
-		},
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://kinetail/v1/status", nil)
-	if err != nil {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	var s Snapshot
+	if err := ask(ctx, address, http.MethodGet, "/v1/status", &s); err != nil {
 		return nil, err
+	}
+	return &s, nil
+}
+
+// ask sends a request to the agent at a control address and reads its answer, until ctx ends.
+func ask(ctx context.Context, address, method, target string, answer any) error {
+	path := strings.TrimPrefix(address, "unix://")
+	client := &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", path)
+		},
+	}}
+	req, err := http.NewRequestWithContext(ctx, method, "http://kinetail"+target, nil)
+	if err != nil {
+		return err
 	}
 	resp, err := client.Do(req)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ECONNREFUSED):
-		return nil, fmt.Errorf("no agent listens on %s: is kinetail running with this configuration?", path)
+		return fmt.Errorf("%w on %s: is kinetail running with this configuration?", ErrNoAgent, path)
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("%s may be used by root and by the user kinetail runs as: %w", path, fs.ErrPermission)
+		return fmt.Errorf("%s may be used by root and by the user kinetail runs as: %w", path, fs.ErrPermission)
 	case err != nil:
-		return nil, fmt.Errorf("ask the agent on %s: %w", path, err)
+		return fmt.Errorf("ask the agent on %s: %w", path, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	var s Snapshot
-	if err := json.NewDecoder(http.MaxBytesReader(nil, resp.Body, maxSnapshot)).Decode(&s); err != nil {
-		return nil, fmt.Errorf("understand the agent on %s: %w", path, err)
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("the agent on %s does not know %s (it says %s): is it another version? Restart it", path, target, resp.Status)
 	}
-	return &s, nil
+	if err := json.NewDecoder(http.MaxBytesReader(nil, resp.Body, maxSnapshot)).Decode(answer); err != nil {
+		return fmt.Errorf("understand the agent on %s: %w", path, err)
+	}
+	return nil
 }

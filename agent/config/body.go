@@ -238,4 +238,4 @@ func explainLabels(diag *hcl.Diagnostic, headers []hcl.BlockHeaderSchema) *hcl.D
 }
 
 // exampleLabels are shown where a block's label is missing.
-var exampleLabels = map[string]string{"flow": "nginx", "emit": "kinesis", "metrics": "cloudwatch", "parse": "json"}
+var exampleLabels = map[string]string{"flow": "nginx", "emit": "kinesis", "metrics": "cloudwatch", "parse": "json", "test": "errors are kept"}

@@ -16,6 +16,8 @@ type Config struct {
 	Metrics Metrics
 	// Flows are in the order of the files' names, then in the order written.
 	Flows []*Flow
+	// Tests are the test blocks, in the same order.
+	Tests []*Test
 	// Locals are the values of the locals blocks: expressions see them as local.<name>.
 	Locals map[string]cty.Value
 	roots  map[string]map[string]func() record.Value // as in Options

@@ -16,7 +16,7 @@ import (
 // loadBytes loads bytes as a file and renders what is said about them. It goes around Load's recover.
 func loadBytes(name string, text []byte) (*Config, *Diagnostics) {
 	diags := &Diagnostics{Files: map[string]*hcl.File{}}
-	return load(sources{files: []source{{name, text}}, dir: "/etc/kinetail"}, nil, testOptions(), diags)
+	return load(sources{files: []source{{name: name, text: text}}, dir: "/etc/kinetail"}, nil, testOptions(), diags)
 }
 
 func FuzzLoad(f *testing.F) {

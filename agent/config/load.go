@@ -20,6 +20,9 @@ type Options struct {
 	Hostname string
 	// Roots are more names for expressions that are computed for each record, as in expr.Scope: what is known of the machine, say.
 	Roots map[string]map[string]func() record.Value
+	// Tests also reads the tests beside the configuration: the *_test.hcl files of a directory, or FILE_test.hcl beside FILE.hcl; and the files
+	// that tests name.
+	Tests bool
 	// BaseDir is where relative paths of file() start; "": the directory of the configuration.
 	BaseDir string
 }
@@ -48,6 +51,9 @@ func Load(path string, opts Options) (cfg *Config, diags *Diagnostics) {
 		}
 	}()
 	sources, problems := readSources(path)
+	if opts.Tests {
+		problems = append(problems, sources.addTests(path)...)
+	}
 	return load(sources, problems, opts, diags)
 }
 
@@ -55,18 +61,21 @@ func load(sources sources, problems hcl.Diagnostics, opts Options, diags *Diagno
 	d := newDecoder(opts, sources.dir)
 	d.add(problems...)
 	whole := !problems.HasErrors() // with a part missing, nothing can be said to be missing
-	var bodies []hcl.Body
+	var bodies, tests []hcl.Body
 	for _, src := range sources.files {
 		file, problems, understood := parse(src)
 		d.add(problems...)
 		diags.Files[src.name] = file
-		if !understood {
+		switch {
+		case !understood:
 			whole = false
-			continue
+		case src.tests:
+			tests = append(tests, file.Body)
+		default:
+			bodies = append(bodies, file.Body)
 		}
-		bodies = append(bodies, file.Body)
 	}
-	cfg := d.config(bodies, whole)
+	cfg := d.config(bodies, tests, whole)
 	diags.List = tidy(d.diags)
 	if diags.HasErrors() {
 		return nil, diags
@@ -98,22 +107,22 @@ func StateDir(path string, opts Options) (dir string) {
 			bodies = append(bodies, file.Body)
 		}
 	}
-	if cfg := d.config(bodies, false); filepath.IsAbs(cfg.Agent.StateDir) {
+	if cfg := d.config(bodies, nil, false); filepath.IsAbs(cfg.Agent.StateDir) {
 		dir = cfg.Agent.StateDir
 	}
 	return dir
 }
 
-// config reads all files together. whole says that none is missing.
-func (d *decoder) config(bodies []hcl.Body, whole bool) *Config {
+// config reads all files together, tests being files with nothing but test blocks. whole says that none is missing.
+func (d *decoder) config(bodies, testFiles []hcl.Body, whole bool) *Config {
 	d.eval = d.evalContext()
-	var agents, aws, metrics, locals, flows hcl.Blocks
+	var agents, aws, metrics, locals, flows, tests hcl.Blocks
 	for _, rest := range bodies {
 		b := &body{d: d, name: "the top level", rest: rest}
 		for _, blk := range b.all(
 			hcl.BlockHeaderSchema{Type: "agent"}, hcl.BlockHeaderSchema{Type: "aws"}, hcl.BlockHeaderSchema{Type: "locals"},
 			hcl.BlockHeaderSchema{Type: "metrics", LabelNames: []string{"kind"}},
-			hcl.BlockHeaderSchema{Type: "flow", LabelNames: []string{"name"}},
+			hcl.BlockHeaderSchema{Type: "flow", LabelNames: []string{"name"}}, testHeader,
 		) {
 			switch blk.Type {
 			case "agent":
@@ -126,8 +135,16 @@ func (d *decoder) config(bodies []hcl.Body, whole bool) *Config {
 				metrics = append(metrics, blk)
 			case "flow":
 				flows = append(flows, blk)
+			case "test":
+				tests = append(tests, blk)
 			}
 		}
+		b.done()
+	}
+	for _, rest := range testFiles {
+		b := &body{d: d, name: "a file of tests", path: "tests", rest: rest}
+		b.refuse("A file of tests holds test blocks only; the configuration is in the other files.", "agent", "aws", "locals", "metrics", "flow")
+		tests = append(tests, b.all(testHeader)...)
 		b.done()
 	}
 	cfg := &Config{Agent: defaultAgent(d.opts), Metrics: defaultMetrics(), roots: d.opts.Roots}
@@ -145,21 +162,27 @@ func (d *decoder) config(bodies []hcl.Body, whole bool) *Config {
 	for _, blk := range flows {
 		cfg.Flows = append(cfg.Flows, d.flow(blk, cfg.AWS))
 	}
+	for _, blk := range tests {
+		cfg.Tests = append(cfg.Tests, d.test(blk, cfg.Flows))
+	}
 	d.checkTogether(cfg, agents, whole)
 	return cfg
 }
+
+var testHeader = hcl.BlockHeaderSchema{Type: "test", LabelNames: []string{"name"}}
 
 // describe reads an empty block of each kind, to learn the names they take.
 func (d *decoder) describe() {
 	empty := func(name string, labels ...string) *hcl.Block {
 		return &hcl.Block{Type: name, Labels: labels, Body: hcl.EmptyBody()}
 	}
-	top := &body{d: d, rest: hcl.EmptyBody(), blocks: []string{"agent", "aws", "locals", "metrics", "flow"}}
+	top := &body{d: d, rest: hcl.EmptyBody(), blocks: []string{"agent", "aws", "locals", "metrics", "flow", "test"}}
 	top.done()
 	d.body(empty("agent"), "").agent(&Agent{})
 	d.body(empty("aws"), "").aws(&AWS{})
 	d.body(empty("metrics", "cloudwatch"), "").metrics(&Metrics{})
 	d.flow(empty("flow", "x"), AWS{})
+	d.test(empty("test", "x"), nil)
 	for kind := range emitKinds {
 		d.emit(empty("emit", kind), AWS{})
 	}

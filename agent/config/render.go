@@ -38,6 +38,17 @@ func (d *Diagnostics) WriteText(w io.Writer, opts TextOptions) error {
 	return err
 }
 
+// WritePlace writes a place of a file as a diagnostic shows it: where it is, and the line with a mark under the place.
+func (d *Diagnostics) WritePlace(w io.Writer, at hcl.Range, hint string, opts TextOptions) error {
+	if opts.Width <= 0 {
+		opts.Width = 100
+	}
+	t := &textWriter{files: d.Files, opts: opts}
+	t.place(at, hint, red)
+	_, err := w.Write(t.out.Bytes())
+	return err
+}
+
 type textWriter struct {
 	files map[string]*hcl.File
 	opts  TextOptions

@@ -15,8 +15,9 @@ import (
 const maxSource = 1 << 20
 
 type source struct {
-	name string // as it is shown
-	text []byte
+	name  string // as it is shown
+	text  []byte
+	tests bool // holds test blocks only
 }
 
 type sources struct {
@@ -65,6 +66,42 @@ func readSources(path string) (sources, hcl.Diagnostics) {
 		diags = append(diags, noSources(path, skipped))
 	}
 	return out, diags
+}
+
+// addTests reads the files of tests beside a configuration: all *_test.hcl of a directory, NAME_test.hcl of a file.
+func (s *sources) addTests(path string) (diags hcl.Diagnostics) {
+	var names []string
+	if entries, err := os.ReadDir(path); err == nil {
+		for _, e := range entries {
+			if isTests(e.Name()) && !e.IsDir() {
+				names = append(names, filepath.Join(path, e.Name()))
+			}
+		}
+	} else {
+		stem := strings.TrimSuffix(strings.TrimSuffix(path, ".json"), ".hcl")
+		for _, name := range []string{stem + "_test.hcl", stem + "_test.hcl.json"} {
+			if _, err := os.Stat(name); err == nil {
+				names = append(names, name)
+			}
+		}
+	}
+	for _, name := range names {
+		src, problems := readSource(name)
+		src.tests = true
+		if diags = append(diags, problems...); !problems.HasErrors() {
+			s.files = append(s.files, src)
+		}
+	}
+	return diags
+}
+
+// isTests says whether a file of a directory holds tests of the configuration.
+func isTests(name string) bool {
+	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "#") {
+		return false
+	}
+	stem, ok := strings.CutSuffix(strings.TrimSuffix(name, ".json"), ".hcl")
+	return ok && strings.HasSuffix(stem, "_test")
 }
 
 // isSource says whether a file of a directory belongs to the configuration: neither hidden, nor an editor's, nor tests.

@@ -64,8 +64,8 @@ Start with:
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError("%w (see '%s --help')", err, cmd.CommandPath())
 	})
-	root.AddCommand(newRun(), newStatus(), newValidate(), newFmt(), newDemo(), newVersion())
-	root.AddCommand(newDeadLetter(), newOffsets(), newDrain())
+	root.AddCommand(newRun(), newStatus(), newValidate(), newFmt(), newTest(), newDemo(), newVersion())
+	root.AddCommand(newDeadLetter(), newOffsets(), newDrain(), newRead())
 	for _, c := range root.Commands() {
 		c.Args = usageArgs(c.Args)
 	}

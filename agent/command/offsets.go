@@ -221,7 +221,6 @@ type offsets struct {
 	dir    string
 	store  *checkpoint.Store
 	all    []checkpoint.Generation
-	audit  *slog.Logger
 	change bool
 }
 

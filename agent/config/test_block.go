@@ -132,7 +132,7 @@ func (b *body) testInput(t *Test) {
 			for _, el := range v.AsValueSlice() {
 				if el.IsNull() || el.Type() != cty.String {
 					b.d.error(a.Expr.Range(), problem{summary: "input holds something that is no line", hint: "this must be a list of strings"})
-					return
+					break
 				}
 				t.Input = append(append(t.Input, el.AsString()...), '\n')
 			}

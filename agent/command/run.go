@@ -28,6 +28,8 @@ type runFlags struct {
 	once   bool
 	dryRun bool
 	stdin  string
+	// inspect shows what each step does to the lines of standard input.
+	inspect bool
 }
 
 func newRun() *cobra.Command {
@@ -42,11 +44,12 @@ SIGHUP: reload the configuration. Unchanged flows are not touched; with a wrong 
 
 With --once, files are read from the beginning (or from where an earlier run had got to), delivered to their end, and kinetail
 exits. A last line without its line end is left for a later run. With --dry-run, what would be sent is printed; nothing is sent, and
-no offset is read or written.`,
+no offset is read or written. With --dry-run --inspect, the lines of standard input are shown after each step of a flow, and nothing is followed.`,
 		Example: `  kinetail run                                  # /etc/kinetail/
   kinetail run -c kinetail.hcl
   kinetail run -c kinetail.hcl --once
   kinetail run -c kinetail.hcl --dry-run --once
+  kinetail run -c kinetail.hcl --dry-run --inspect < sample.log
   zcat old.log.gz | kinetail run -c kinetail.hcl --stdin nginx`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd, f) },
@@ -55,6 +58,7 @@ no offset is read or written.`,
 	c.Flags().BoolVar(&f.once, "once", false, "read all files to their end, deliver, and exit")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "print what would be sent; send nothing, keep no offsets")
 	c.Flags().StringVar(&f.stdin, "stdin", "", "read standard input instead of the files of this `FLOW`, and exit at its end")
+	c.Flags().BoolVar(&f.inspect, "inspect", false, "with --dry-run: show what each step does to the lines of standard input; --stdin names the flow if there are several")
 	return c
 }
 
@@ -64,6 +68,9 @@ func configFlag(c *cobra.Command, path *string) {
 }
 
 func run(cmd *cobra.Command, f runFlags) error {
+	if f.inspect {
+		return inspect(cmd, f)
+	}
 	out, _ := cmd.OutOrStdout().(*os.File)
 	in, _ := cmd.InOrStdin().(*os.File)
 	if out == nil {

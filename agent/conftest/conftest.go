@@ -68,8 +68,8 @@ type Record struct {
 	Index  int     // among the records that were read
 }
 
-// Observer is told what a step made of the record with the given index: see pipeline.Options.
-type Observer func(index, step int, r *record.Record, fate pipeline.Fate)
+// Observer is told what a step made of the record with the given index, which was line when it was read: see pipeline.Options.
+type Observer func(index int, line []byte, step int, r *record.Record, fate pipeline.Fate)
 
 // Process sends an input through a flow, as one of its destinations sees it.
 func Process(cfg *config.Config, f *config.Flow, e *config.Emit, in Input, observe Observer) (Output, error) {
@@ -94,7 +94,9 @@ func Process(cfg *config.Config, f *config.Flow, e *config.Emit, in Input, obser
 	read := 0 // records of the batches before this one
 	o := pipeline.Options{Host: in.Host, Now: now}
 	if observe != nil {
-		o.Observe = func(_ *tailer.Batch, i, step int, r *record.Record, fate pipeline.Fate) { observe(read+i, step, r, fate) }
+		o.Observe = func(b *tailer.Batch, i, step int, r *record.Record, fate pipeline.Fate) {
+			observe(read+i, b.Bytes(i), step, r, fate)
+		}
 	}
 	p, err := pipeline.New(steps, []*pipeline.Encoder{encoder}, o)
 	if err != nil {

@@ -30,12 +30,13 @@ func (a *Agent) Drain(ctx context.Context) ([]status.Left, error) {
 	for {
 		a.mu.Lock()
 		flows := slices.Clone(a.flows)
+		looked := len(flows) == len(a.cfg.Flows) // else they are not started yet
 		a.mu.Unlock()
-		looked := true
 		for _, s := range flows {
 			f := s.current()
 			if f == nil {
-				continue // what is left of it is in the snapshot
+				looked = false
+				continue
 			}
 			target, known := targets[f]
 			if known && target == 0 {
@@ -53,19 +54,15 @@ func (a *Agent) Drain(ctx context.Context) ([]status.Left, error) {
 			looked = looked && target == 0
 		}
 		left := Remaining(a.Snapshot())
-		err := errNotLooked
-		if looked {
-			err = nil
-		}
 		if looked && len(left) == 0 {
-			if a.store == nil {
-				return nil, nil
-			}
 			return nil, a.store.Sync(ctx)
 		}
 		select {
 		case <-ctx.Done():
-			return left, err
+			if len(left) == 0 {
+				return nil, errNotLooked
+			}
+			return left, nil
 		case <-time.After(drainEvery):
 		}
 	}

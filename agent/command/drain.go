@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
-	"slices"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -19,7 +17,6 @@ import (
 	"github.com/kinetail/kinetail/agent"
 	"github.com/kinetail/kinetail/agent/config"
 	"github.com/kinetail/kinetail/agent/status"
-	"github.com/kinetail/kinetail/tailer/checkpoint"
 )
 
 type drainFlags struct {
@@ -69,105 +66,78 @@ func drain(cmd *cobra.Command, f *drainFlags) error {
 	return tellDrained(cmd, f, d)
 }
 
-// drainAgent has the running agent do it, and shows its progress on a terminal.
+// drainAgent has the running agent do it.
 func drainAgent(ctx context.Context, cmd *cobra.Command, cfg *config.Config, timeout time.Duration) (*status.Drained, error) {
-	watching, cancel := context.WithCancel(ctx)
-	line := newLiveLine(cmd.ErrOrStderr())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for line.terminal && sleep(watching, time.Second) {
-			if s, err := status.Get(watching, cfg.Agent.Control); err == nil {
-				line.set("%s", leftInAll(s))
-			}
-		}
-	}()
+	showing, hide := context.WithCancel(ctx)
+	shown := showLeft(showing, cmd, func() (*status.Snapshot, error) { return status.Get(showing, cfg.Agent.Control) })
 	d, err := status.Drain(ctx, cfg.Agent.Control, timeout)
-	cancel()
-	<-done
-	line.set("")
+	hide()
+	<-shown
 	return d, err
 }
 
-func leftInAll(s *status.Snapshot) string {
-	var left, files int64
-	for _, f := range s.Flows {
-		left += f.LagBytes
-		files += int64(len(f.Files))
-	}
-	return fmt.Sprintf("%s left in %d files", size(left), files)
-}
-
-// stopShare is the part of the timeout that is kept for what is under way when reading has to end.
+// stopShare is the part of the timeout that is kept for what is under way at its end.
 const stopShare = 10
 
-// drainHere runs the flows to the ends of their files.
+// drainHere runs the flows until nothing is left.
 func drainHere(ctx context.Context, cmd *cobra.Command, cfg *config.Config, timeout time.Duration) (d *status.Drained, err error) {
-	log := newLogger(cmd.ErrOrStderr(), &cfg.Agent)
 	here := *cfg
 	here.Agent.ShutdownTimeout = min(cfg.Agent.ShutdownTimeout, timeout/stopShare)
-	if here.Flows, err = drainable(log, cfg); err != nil {
-		return nil, err
+	here.Flows = nil
+	for _, f := range cfg.Flows {
+		if len(f.Tail.Paths) > 0 { // a pipe holds nothing by itself
+			without := *f
+			without.Tail.Pipes = nil
+			here.Flows = append(here.Flows, &without)
+		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout-here.Agent.ShutdownTimeout)
-	defer cancel()
 	out, _ := cmd.OutOrStdout().(*os.File)
 	if out == nil {
 		out = os.Stdout
 	}
-	a, err := agent.New(agent.Options{Config: &here, Version: Version, Once: true, Output: out, Log: log})
+	a, err := agent.New(agent.Options{Config: &here, Version: Version, Output: out, Log: newLogger(cmd.ErrOrStderr(), &cfg.Agent)})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	line, progress := newLiveLine(cmd.ErrOrStderr()), make(chan struct{})
-	running, ended := context.WithCancel(context.WithoutCancel(ctx))
-	started := time.Now()
-	go func() {
-		defer close(progress)
-		for line.terminal && sleep(running, 200*time.Millisecond) {
-			line.set("%s", onceProgress(a.Snapshot(), started))
-		}
-	}()
-	runErr := a.Run(ctx)
-	ended()
-	<-progress
-	line.done()
-	d = &status.Drained{Left: agent.Remaining(a.Snapshot())}
-	if runErr != nil {
-		d.Error = runErr.Error()
-	} else if ctx.Err() != nil {
-		d.Error = "there was no time to read all files to their end"
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(running) }()
+	showing, hide := context.WithCancel(ctx)
+	shown := showLeft(showing, cmd, func() (*status.Snapshot, error) { return a.Snapshot(), nil })
+	draining, cancel := context.WithTimeout(ctx, timeout-here.Agent.ShutdownTimeout)
+	_, err = a.Drain(draining)
+	cancel()
+	hide()
+	<-shown
+	stop()
+	err = errors.Join(err, <-ended)
+	d = &status.Drained{Left: agent.Remaining(a.Snapshot())} // some of it may have been delivered while stopping
+	if err != nil {
+		d.Error = err.Error()
 	}
 	return d, nil
 }
 
-// drainable are the flows that have something to drain. A flow that never ran and starts at the end of its files has nothing; a pipe
-// holds nothing by itself.
-func drainable(log *slog.Logger, cfg *config.Config) ([]*config.Flow, error) {
-	var known []string
-	if _, err := checkpoint.List(cfg.Agent.StateDir); err == nil {
-		store, err := checkpoint.Open(cfg.Agent.StateDir, checkpoint.Options{Log: log})
-		if err != nil {
-			return nil, err
+// showLeft draws on a terminal how much is left, until ctx ends; then it closes what it returned.
+func showLeft(ctx context.Context, cmd *cobra.Command, snapshot func() (*status.Snapshot, error)) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		line := newLiveLine(cmd.ErrOrStderr())
+		for line.terminal && sleep(ctx, time.Second) {
+			if s, err := snapshot(); err == nil {
+				var left, files int64
+				for _, f := range s.Flows {
+					left += f.LagBytes
+					files += int64(len(f.Files))
+				}
+				line.set("%s left in %d files", size(left), files)
+			}
 		}
-		known = store.Flows()
-		if err := store.Close(); err != nil {
-			return nil, err
-		}
-	}
-	var flows []*config.Flow
-	for _, f := range cfg.Flows {
-		ran := slices.Contains(known, f.Name) || f.RenamedFrom != "" && slices.Contains(known, f.RenamedFrom)
-		if len(f.Tail.Paths) == 0 || !ran && f.Tail.StartAt == "end" {
-			log.Info("nothing to drain: the flow has only pipes, or has never run and starts at the end of its files", "flow", f.Name)
-			continue
-		}
-		without := *f
-		without.Tail.Pipes = nil
-		flows = append(flows, &without)
-	}
-	return flows, nil
+		line.set("")
+	}()
+	return done
 }
 
 func tellDrained(cmd *cobra.Command, f *drainFlags, d *status.Drained) error {

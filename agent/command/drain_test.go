@@ -105,14 +105,13 @@ func TestDrainAlone(t *testing.T) {
 	out, _ := p.run(0, "drain")
 	has(t, out, "nothing is left")
 	if got := p.stream(); len(got) != 0 {
-		t.Errorf("a flow that never ran has delivered %v", got)
+		t.Errorf("a flow that starts at the end has delivered %v", got)
 	}
-	p.run(0, "run", "--once") // from the beginning
-	p.add("a.log", numbered(10, 30))
+	p.add("a.log", numbered(10, 30)) // behind where the flow has begun now
 	p.write("b.log", numbered(0, 4)+"half")
-	out, _ = p.run(1, "drain", "--timeout", "30s")
+	out, _ = p.run(1, "drain", "--timeout", "2s")
 	has(t, out, p.path("b.log"), " 4 ", "a line without its end")
-	if got := p.stream(); len(got["a.log"]) != 30 || len(got["b.log"]) != 4 {
+	if got := p.stream(); len(got["a.log"]) != 20 || len(got["b.log"]) != 4 {
 		t.Errorf("%d and %d lines are in the stream", len(got["a.log"]), len(got["b.log"]))
 	}
 	p.add("b.log", "\n")
@@ -128,6 +127,22 @@ func TestDrainAlone(t *testing.T) {
 	p.run(2, "drain", "--timeout", "0s")
 	p.write("kinetail.hcl", "flow {")
 	p.run(2, "drain")
+}
+
+// The last event of a file has no next one that would close it: its time does.
+func TestDrainMultiline(t *testing.T) {
+	p := newPlace(t, 1, strings.Replace(slowFlow, "start_at ", "multiline {\n      start   = \"^line\"\n      timeout = \"300ms\"\n    }\n    start_at ", 1))
+	p.write("a.log", numbered(0, 2)+"\tat Main.main\n")
+	p.run(0, "drain", "--timeout", "20s")
+	if got := p.stream()["a.log"]; len(got) != 2 || got[1] != "line 0001\n\tat Main.main" {
+		t.Errorf("%q", got)
+	}
+	p.agent(0)
+	p.add("a.log", numbered(2, 3)+"\tat Main.main\n")
+	p.run(0, "drain", "--timeout", "20s")
+	if got := p.stream()["a.log"]; len(got) != 3 {
+		t.Errorf("%q", got)
+	}
 }
 
 // A file that nobody may read holds what was not delivered.

@@ -199,3 +199,49 @@ func TestDeadLetterSendStays(t *testing.T) {
 	p.write("kinetail.hcl", "flow {")
 	p.run(2, "dead-letter", "send", "access")
 }
+
+// Letters of the other kinds of destinations.
+func TestDeadLetterSendElsewhere(t *testing.T) {
+	p := newPlace(t, 1, `
+flow "access" {
+  tail {
+    paths = ["@DIR@/*.log"]
+  }
+  emit "firehose" {
+    stream    = "d"
+    aggregate = "lines"
+    delimiter = "\n"
+  }
+  emit "file" {
+    path = "@DIR@/out"
+  }
+  emit "stdout" {}
+}
+`)
+	if err := p.server.CreateDeliveryStream(awslocal.DeliveryStreamConfig{Name: "d"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, destination := range []string{"firehose", "file", "stdout"} {
+		p.kept("access", destination, emit.DeadLetter{Reason: "refused", Data: []byte("one\n")}, emit.DeadLetter{Reason: "refused", Data: []byte("two\n")})
+	}
+	p.run(0, "dead-letter", "send", "access", "firehose")
+	if n := p.server.Counters().Bytes; n != 8 {
+		t.Errorf("Firehose has %d bytes", n)
+	}
+	p.run(0, "dead-letter", "send", "access", "file")
+	if got, err := os.ReadFile(p.path("out")); err != nil || string(got) != "one\ntwo\n" {
+		t.Errorf("%v %q", err, got)
+	}
+	_, errOut := p.run(1, "dead-letter", "send", "access")
+	has(t, errOut, "show --raw")
+	out, _ := p.run(0, "dead-letter", "list", "-o", "json")
+	if strings.Count(out, `"letters"`) != 1 {
+		t.Errorf("left: %s", out)
+	}
+	p.kept("access", "file", emit.DeadLetter{Reason: "refused", Data: []byte("three")})
+	p.agent(0)
+	p.add("a.log", "line\n")
+	p.run(0, "drain") // the agent has its file now
+	_, errOut = p.run(1, "dead-letter", "send", "access", "file", "--timeout", "1s")
+	has(t, errOut, "not accepted in time", "another flow or program writes to it")
+}

@@ -121,6 +121,7 @@ func (b *body) metrics(m *Metrics) {
 	if b.flag("enabled", &enabled) != nil {
 		m.Enabled = &enabled
 	}
+	b.tell("enabled", "boolean", "")
 	b.enum("compat", &m.Compat, "none", "kinesis-agent")
 	if m.Compat == "kinesis-agent" {
 		m.Namespace = "AWSKinesisAgent"

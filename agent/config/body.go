@@ -29,6 +29,8 @@ type body struct {
 	// step is the step that the block says, if it is one of a step; labelAt is where its label is.
 	step    *Step
 	labelAt hcl.Range
+	// told is what is known of the arguments while the blocks are described.
+	told map[string]toldArgument
 	// refused are names that would be right in a block like this one but are not here, with the reason.
 	refused map[string]string
 }

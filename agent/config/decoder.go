@@ -16,6 +16,8 @@ type decoder struct {
 	locals map[string]cty.Value
 	// describing is true while the blocks are read without any text, to learn their names.
 	describing bool
+	// sections are what the blocks said of themselves while describing.
+	sections []section
 	// elsewhere is places; a field, because places itself reads blocks.
 	elsewhere func() map[string][]string
 	// names says which blocks take an argument or block of a name.
@@ -79,6 +81,7 @@ func (d *decoder) record(b *body) {
 	if !d.describing {
 		return
 	}
+	d.sections = append(d.sections, b.section())
 	for _, n := range slices.Concat(b.args, b.blocks) {
 		if !slices.Contains(d.names[n], b.path) {
 			d.names[n] = append(d.names[n], b.path)

@@ -41,6 +41,7 @@ func (b *body) partitionKey(emit *Emit) {
 
 // expression keeps an expression that is computed for each record; nil if it was not written or is wrong.
 func (b *body) expression(name string) hcl.Expression {
+	b.tell(name, "expression", "")
 	a := b.attr(name)
 	if a == nil {
 		return nil

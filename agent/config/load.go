@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -178,20 +179,21 @@ func (d *decoder) describe() {
 	}
 	top := &body{d: d, rest: hcl.EmptyBody(), blocks: []string{"agent", "aws", "locals", "metrics", "flow", "test"}}
 	top.done()
-	d.body(empty("agent"), "").agent(&Agent{})
+	agent, metrics := defaultAgent(d.opts), defaultMetrics()
+	d.body(empty("agent"), "").agent(&agent)
 	d.body(empty("aws"), "").aws(&AWS{})
-	d.body(empty("metrics", "cloudwatch"), "").metrics(&Metrics{})
+	d.body(empty("metrics", "cloudwatch"), "").metrics(&metrics)
 	d.flow(empty("flow", "x"), AWS{})
 	d.test(empty("test", "x"), nil)
-	for kind := range emitKinds {
+	for _, kind := range slices.Sorted(maps.Keys(emitKinds)) {
 		d.emit(empty("emit", kind), AWS{})
 	}
-	for kind, k := range stepKinds {
-		if k.label == "" {
+	for _, kind := range slices.Sorted(maps.Keys(stepKinds)) {
+		if stepKinds[kind].label == "" {
 			d.step(empty(kind))
 		}
 	}
-	for format := range parseArguments {
+	for _, format := range slices.Sorted(maps.Keys(parseArguments)) {
 		d.step(empty("parse", format))
 	}
 }

@@ -34,6 +34,7 @@ func (b *body) filter() stepMaker {
 // condition reads an expression that is true or false.
 func (b *body) condition(name string) *expr.Program {
 	p := b.program(name)
+	b.tell(name, "condition", "")
 	if p == nil {
 		return nil
 	}
@@ -52,6 +53,7 @@ func (b *body) condition(name string) *expr.Program {
 
 // program reads an argument that is computed for each record, and compiles it; nil if it was not written or is wrong.
 func (b *body) program(name string) *expr.Program {
+	b.tell(name, "expression", "")
 	a := b.attr(name)
 	if a == nil {
 		return nil
@@ -84,6 +86,7 @@ func (b *body) sample() stepMaker {
 
 // share reads "10%" or 0.1.
 func (b *body) share(name string, dst *float64) {
+	b.tell(name, "percentage from 0% to 100%, or a number from 0 to 1", "")
 	v, a := b.value(name)
 	if a == nil {
 		return
@@ -111,7 +114,7 @@ func (b *body) share(name string, dst *float64) {
 }
 
 func (b *body) limit() stepMaker {
-	var o pipeline.LimitOptions
+	o := pipeline.LimitOptions{MaxKeys: 10_000}
 	b.number("rate", &o.Rate, "more than 0 records a second", func(f float64) bool { return f > 0 && f <= 1e9 })
 	if !b.has("rate") {
 		b.need("rate", "a rate", "rate = 100, in records a second")
@@ -127,6 +130,7 @@ func (b *body) limit() stepMaker {
 
 // number reads a number that ok takes; want says in words which these are.
 func (b *body) number(name string, dst *float64, want string, ok func(float64) bool) {
+	b.tell(name, "number, "+want, "")
 	v, a := b.value(name)
 	if a == nil {
 		return

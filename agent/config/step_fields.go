@@ -25,7 +25,9 @@ type pair struct {
 // in the order written.
 func (b *body) pairs() []pair {
 	if b.d.describing {
+		what := map[string]string{"set": "map of expressions", "rename": "map of strings"}[b.step.Kind]
 		b.args = append(b.args, "fields")
+		b.tell("fields", what, "")
 		return nil
 	}
 	var all []pair
@@ -171,7 +173,7 @@ func (b *body) keepFields() stepMaker {
 }
 
 func (b *body) flatten() stepMaker {
-	var o pipeline.FlattenOptions
+	o := pipeline.FlattenOptions{Separator: "."}
 	names := b.fieldNames(false)
 	b.str("separator", &o.Separator, notEmpty("separator"))
 	b.flag("lists", &o.Lists)

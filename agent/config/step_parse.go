@@ -42,7 +42,7 @@ var neighbourFormats = map[string]string{
 }
 
 func (b *body) parse() stepMaker {
-	o := pipeline.ParseOptions{Format: b.step.Label}
+	o := pipeline.ParseOptions{Format: b.step.Label, Field: "message", OnError: "keep"}
 	takes, ok := parseArguments[o.Format]
 	if !ok {
 		b.unknownFormat(o.Format)
@@ -72,6 +72,7 @@ func (b *body) parse() stepMaker {
 		}
 	}
 	if asked("delimiter") {
+		o.Delimiter = ","
 		b.str("delimiter", &o.Delimiter, func(s string) *problem {
 			if len(s) == 1 && s != `"` {
 				return nil
@@ -86,6 +87,7 @@ func (b *body) parse() stepMaker {
 		b.strMap("patterns", &o.Patterns, func(_, _ string) *problem { return nil })
 	}
 	if asked("pair_separator") {
+		o.Pairs, o.Values = " ", "="
 		b.str("pair_separator", &o.Pairs, notEmpty("pair_separator"))
 		b.str("value_separator", &o.Values, notEmpty("value_separator"))
 	}
@@ -104,6 +106,7 @@ func (b *body) parsePattern(o *pipeline.ParseOptions) {
 		b.str("pattern", &o.Pattern, notEmpty("pattern"))
 		o.Pattern = strings.TrimSuffix(o.Pattern, "\n") // of a heredoc
 	}
+	b.tell("pattern", "regular expression; grok pattern", "")
 	if b.has("pattern") {
 		return
 	}

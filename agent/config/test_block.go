@@ -123,6 +123,7 @@ func (b *body) testFlow(t *Test, flows []*Flow) {
 
 // testInput reads input, lines or one text, or input_file, which is read only where tests are run.
 func (b *body) testInput(t *Test) {
+	b.tell("input", "list of strings, or a string", "")
 	v, a := b.value("input")
 	if a != nil {
 		switch {
@@ -176,6 +177,7 @@ func (b *body) time(name string, dst *time.Time) {
 		}
 		return &problem{summary: fmt.Sprintf("%s cannot be %q", name, s), detail: `A time looks like "2026-01-31T12:00:00Z".`}
 	})
+	b.tell(name, "time in RFC 3339", "")
 	if a != nil {
 		*dst, _ = time.Parse(time.RFC3339, text)
 	}
@@ -183,6 +185,7 @@ func (b *body) time(name string, dst *time.Time) {
 
 // expect reads the records that are expected: objects, or text.
 func (b *body) expect(t *Test) {
+	b.tell("expect", "list of objects and strings", "")
 	v, a := b.value("expect")
 	if a == nil {
 		return
@@ -209,6 +212,7 @@ func (b *body) expect(t *Test) {
 }
 
 func (b *body) expectKeys(t *Test) {
+	b.tell("expect_keys", "list of strings and null", "")
 	v, a := b.value("expect_keys")
 	if a == nil {
 		return
@@ -235,6 +239,7 @@ func (b *body) expectKeys(t *Test) {
 func (b *body) expectCount(name string) *Expected[int] {
 	n := -1
 	b.integer(name, &n, 0, 1_000_000)
+	b.tell(name, "whole number", "")
 	if n < 0 {
 		return nil
 	}

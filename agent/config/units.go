@@ -107,11 +107,13 @@ func formatDuration(d time.Duration) string {
 
 // size reads a number of bytes between lowest and highest.
 func (b *body) size(name string, dst *int64, lowest, highest int64) *hcl.Attribute {
+	b.tell(name, fmt.Sprintf("size from %s to %s", formatSize(lowest), formatSize(highest)), quotedOrNone(unlessZero(*dst, formatSize)))
 	return quantity(b, name, dst, lowest, highest, parseSize, formatSize, "a size with its unit in quotes", "B", "KiB", "MiB", "GiB")
 }
 
 // duration reads a time span between lowest and highest.
 func (b *body) duration(name string, dst *time.Duration, lowest, highest time.Duration) *hcl.Attribute {
+	b.tell(name, fmt.Sprintf("time from %s to %s", formatDuration(lowest), formatDuration(highest)), quotedOrNone(unlessZero(*dst, formatDuration)))
 	return quantity(b, name, dst, lowest, highest, parseDuration, formatDuration, "a time with its unit in quotes", "s", "ms")
 }
 
@@ -168,6 +170,7 @@ func quantity[T int64 | time.Duration](
 
 // percent reads "150%" as 1.5, and "off" as 0.
 func (b *body) percent(name string, dst *float64, lowest, highest int) *hcl.Attribute {
+	b.tell(name, fmt.Sprintf("percentage from %d%% to %d%%, or \"off\"", lowest, highest), fmt.Sprintf("\"%.0f%%\"", *dst*100))
 	v, a := b.value(name)
 	if a == nil {
 		return nil

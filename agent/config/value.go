@@ -1,9 +1,11 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -35,6 +37,7 @@ func (b *body) str(name string, dst *string, checks ...check) *hcl.Attribute {
 }
 
 func (b *body) text(name string, dst *string, words []string, checks ...check) *hcl.Attribute {
+	b.tell(name, cmp.Or(strings.Join(quoted(words), ", "), "string"), quotedOrNone(*dst))
 	v, a := b.value(name, words...)
 	if a == nil {
 		return nil
@@ -63,6 +66,7 @@ const maxList = 1000
 
 // strs reads a list of strings.
 func (b *body) strs(name string, dst *[]string, checks ...check) {
+	b.tell(name, "list of strings", "")
 	v, a := b.value(name)
 	if a == nil {
 		return
@@ -118,6 +122,7 @@ func elementRanges(expr hcl.Expression, n int) []hcl.Range {
 
 // strMap reads a map of strings; numbers and booleans are written as text.
 func (b *body) strMap(name string, dst *map[string]string, checkPair func(k, v string) *problem) *hcl.Attribute {
+	b.tell(name, "map of strings", "")
 	v, a := b.value(name)
 	if a == nil {
 		return nil
@@ -172,6 +177,7 @@ func (b *body) enum(name string, dst *string, words ...string) *hcl.Attribute {
 
 // flag reads true or false.
 func (b *body) flag(name string, dst *bool) *hcl.Attribute {
+	b.tell(name, "boolean", strconv.FormatBool(*dst))
 	v, a := b.value(name)
 	if a == nil {
 		return nil
@@ -190,6 +196,7 @@ func (b *body) flag(name string, dst *bool) *hcl.Attribute {
 
 // integer reads a whole number between lowest and highest.
 func (b *body) integer(name string, dst *int, lowest, highest int) {
+	b.tell(name, fmt.Sprintf("whole number from %d to %d", lowest, highest), strconv.Itoa(*dst))
 	v, a := b.value(name)
 	if a == nil {
 		return
@@ -225,6 +232,7 @@ func (b *body) regexp(name string, dst *string) {
 		}
 		return p
 	})
+	b.tell(name, "regular expression", "")
 	if a != nil {
 		*dst = strings.TrimSuffix(*dst, "\n")
 	}

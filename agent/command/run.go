@@ -195,13 +195,13 @@ func watch(helpers, running context.Context, cmd *cobra.Command, f runFlags, a *
 			line.set("%s", onceProgress(a.Snapshot(), started))
 		case <-hup:
 			if running.Err() == nil {
-				reload(running, cmd, f, a, log)
+				reload(running, f, a, log)
 			}
 		}
 	}
 }
 
-func reload(ctx context.Context, cmd *cobra.Command, f runFlags, a *agent.Agent, log *slog.Logger) {
+func reload(ctx context.Context, f runFlags, a *agent.Agent, log *slog.Logger) {
 	cfg, diags := config.Load(f.path, configOptions())
 	if diags.HasErrors() {
 		text := plainText(diags)

@@ -64,6 +64,13 @@ func TestDrainAgent(t *testing.T) {
 	if len(list) != 2 || list[0].Offset != 7000 || list[1].Offset != 30 {
 		t.Errorf("committed: %+v", list)
 	}
+	for i := range 5 { // a file that the agent has not seen yet
+		p.write(fmt.Sprintf("new%d.log", i), "x\n")
+		p.run(0, "drain", "--timeout", "20s")
+		if got := p.stream()[fmt.Sprintf("new%d.log", i)]; len(got) != 1 {
+			t.Errorf("new file %d is not in the stream", i)
+		}
+	}
 	p.add("a.log", "half")
 	out, errOut := p.run(1, "drain", "--timeout", "1s", "-o", "json")
 	var d status.Drained

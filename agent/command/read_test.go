@@ -247,6 +247,31 @@ func TestReadLatest(t *testing.T) {
 	has(t, errOut, "--from beginning reads what came before")
 }
 
+// An iterator that expires before the first record does not skip what came meanwhile.
+func TestReadLatestExpired(t *testing.T) {
+	p := newPlace(t, 1, keyedFlow)
+	w := p.writer()
+	w.put("a", []byte("before"))
+	p.server.SetFaults(awslocal.Fault{Kind: awslocal.Error, Operation: "GetRecords", Code: "ExpiredIteratorException"})
+	done := make(chan []shownRecord)
+	go func() {
+		records, _ := p.read(0, "--limit", "1", "--for", "20s")
+		done <- records
+	}()
+	for p.server.Counters().Refused["ExpiredIteratorException"] == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	w.put("a", []byte("meanwhile"))
+	n := p.server.Counters().Requests["kinesis.GetShardIterator"]
+	for p.server.Counters().Requests["kinesis.GetShardIterator"] < n+2 {
+		time.Sleep(time.Millisecond)
+	}
+	p.server.SetFaults()
+	if records := <-done; len(records) != 1 || text(records[0]) != "meanwhile" {
+		t.Errorf("%+v", records)
+	}
+}
+
 func TestReadTrouble(t *testing.T) {
 	p := newPlace(t, 2, keyedFlow)
 	w := p.writer()

@@ -176,6 +176,9 @@ func (r *reader) read(ctx context.Context, sh *shard, p Position, fresh bool) er
 			r.mu.Lock()
 			p = r.positions[sh.id]
 			r.mu.Unlock()
+			if !pause(ctx, callEvery) {
+				return ctx.Err()
+			}
 			continue
 		}
 		if err != nil {

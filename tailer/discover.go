@@ -106,6 +106,9 @@ func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]
 	if old && (first || e.sibling) {
 		return ignore()
 	}
+	if e.st.size == 0 && (rotated || e.sibling) {
+		return nil, nil // the beginning of a copy, perhaps: there is nothing yet to tell it by
+	}
 	kind := ""
 	if rotated || e.sibling || hasCompressedName(e.path) {
 		known, k, err := f.known(e, root, nil)

@@ -24,7 +24,7 @@ FUZZTIME   ?= 20s
 BENCHCOUNT ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race check vet scenarios integration fmt fmt-check lint bench mutants fuzz tools clean
+.PHONY: help build demo test race check vet scenarios integration chaos fmt fmt-check lint bench mutants fuzz tools clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,7 @@ check: fmt-check vet lint race integration mutants ## everything CI runs
 vet: ## go vet, also over the integration tests
 	$(GO) vet ./...
 	$(GO) vet -tags integration ./agent/integration/
+	$(GO) vet -tags chaos ./agent/chaos/
 
 # Each script under tailer/testdata/scenarios says in its first line what happens to the file.
 scenarios: ## what can happen to a log file: each case, and whether it passes
@@ -59,6 +60,9 @@ scenarios: ## what can happen to a log file: each case, and whether it passes
 integration: build ## the real binary against nginx, logrotate and kinesis-local; installs what is missing
 	agent/integration/install
 	$(GO) test -count=1 -timeout 15m -tags integration -v ./agent/integration/
+
+chaos: build ## kill -9, logrotate and a failing service at once, for CHAOS_SECONDS (180); CHAOS_SEED repeats a run; needs logrotate
+	$(GO) test -count=1 -timeout 60m -tags chaos -v ./agent/chaos/
 
 fmt: $(GOFUMPT) ## format all Go files
 	$(GOFUMPT) -l -w .

@@ -1,0 +1,208 @@
+//go:build chaos
+
+package chaos
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// arrival is one record as a consumer sees it.
+type arrival struct {
+	flow, key, shard, data string
+	at                     time.Time
+}
+
+// verdict is what became of the lines of one writer.
+type verdict struct {
+	w         *writer
+	written   int
+	delivered int
+	repeated  int
+	early     int // repeats before anything was killed
+	destroyed int // in no body, and never read
+	torn      int // records that are a piece of a line, of logs that are truncated
+	disorder  []string
+	lost      []int
+}
+
+// judge follows the records of all streams, in their order.
+type judge struct {
+	verdicts map[string]*verdict // by flow/writer
+	seen     map[string]map[int]bool
+	last     map[string]int // by flow/writer and by flow/writer/body
+	foreign  []arrival
+	repeats  map[string]map[int]int64 // bytes repeated, by flow and number of deaths before
+	recent   map[string]map[int]int64 // bytes that arrived shortly before the death of that number, by flow
+	deaths   []time.Time
+}
+
+func newJudge(writers []*writer, deaths []time.Time) *judge {
+	j := &judge{
+		verdicts: map[string]*verdict{}, seen: map[string]map[int]bool{}, last: map[string]int{}, repeats: map[string]map[int]int64{}, recent: map[string]map[int]int64{},
+		deaths: deaths,
+	}
+	for _, w := range writers {
+		id := w.flow + "/" + w.name
+		j.verdicts[id] = &verdict{w: w}
+		j.seen[id] = map[int]bool{}
+		j.repeats[w.flow], j.recent[w.flow] = map[int]int64{}, map[int]int64{}
+	}
+	return j
+}
+
+func (j *judge) record(r arrival, ordered bool) {
+	name, n, body, ok := parse(r.data)
+	id := r.flow + "/" + name
+	v := j.verdicts[id]
+	if !ok || v == nil || n >= len(v.w.lines) || v.w.lines[n].body != body || r.key != "" && r.key != name && r.key != name+".log" {
+		j.foreign = append(j.foreign, r)
+		return
+	}
+	before := 0
+	for before < len(j.deaths) && !r.at.Before(j.deaths[before]) {
+		before++
+	}
+	for d := before; d < len(j.deaths) && j.deaths[d].Sub(r.at) < recent; d++ {
+		j.recent[r.flow][d+1] += int64(len(r.data))
+	}
+	if j.seen[id][n] {
+		v.repeated++
+		if before == 0 {
+			v.early++
+		}
+		j.repeats[r.flow][before] += int64(len(r.data))
+		return
+	}
+	j.seen[id][n] = true
+	if !ordered {
+		return
+	}
+	check := func(of string) {
+		if before, ok := j.last[of]; ok && n < before {
+			v.disorder = append(v.disorder, fmt.Sprintf("%s n=%d after n=%d (late %v) at %s", of, n, before, v.w.lines[n].late, r.at.Format("15:04:05.000")))
+		}
+		j.last[of] = max(j.last[of], n)
+	}
+	if !v.w.lines[n].late {
+		check(id)
+	}
+	check(fmt.Sprintf("%s body=%d", id, body))
+}
+
+// repeatedAfterDeaths is the most that a flow repeated after a death, in bytes, and what was more than may be: what was unacknowledged, and what
+// was acknowledged and not yet committed, in whole batches. Repeats for unknown outcomes are in it, too.
+func (j *judge) repeatedAfterDeaths() (worst int64, over []string) {
+	for flow, after := range j.repeats {
+		for death, n := range after {
+			worst = max(worst, n)
+			if may := maxUnacked + 5*unit + j.recent[flow][death]; death > 0 && n > may {
+				over = append(over, fmt.Sprintf("flow %s repeated %d bytes after death %d, more than the %d that were unacknowledged or uncommitted", flow, n, death, may))
+			}
+		}
+	}
+	return worst, over
+}
+
+// finish compares with what the writers wrote and what the rotator left.
+func (j *judge) finish(t *testing.T) []*verdict {
+	t.Helper()
+	var all []*verdict
+	for id, v := range j.verdicts {
+		all = append(all, v)
+		var missing []int
+		for n, l := range v.w.lines {
+			if !l.complete {
+				continue
+			}
+			v.written++
+			if j.seen[id][n] {
+				v.delivered++
+			} else {
+				missing = append(missing, n)
+			}
+		}
+		if len(missing) == 0 {
+			continue
+		}
+		there := bodies(t, v.w)
+		for _, n := range missing {
+			if _, ok := there[n]; ok || !v.w.mode.copies {
+				v.lost = append(v.lost, n)
+			} else {
+				v.destroyed++
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b *verdict) int { return strings.Compare(a.w.flow+a.w.name, b.w.flow+b.w.name) })
+	var foreign []arrival
+	for _, r := range j.foreign {
+		if v := j.pieceOf(r); v != nil {
+			v.torn++
+		} else {
+			foreign = append(foreign, r)
+		}
+	}
+	j.foreign = foreign
+	return all
+}
+
+// pieceOf finds the writer of which a record is a piece of a line: a truncation or a copy divides lines.
+func (j *judge) pieceOf(r arrival) *verdict {
+	for _, v := range j.verdicts {
+		if v.w.flow != r.flow || !v.w.mode.copies || r.key != "" && r.key != v.w.name && r.key != v.w.name+".log" && v.w.flow != "kpl" {
+			continue
+		}
+		for n, l := range v.w.lines {
+			if whole := text(v.w.name, n, l.body); strings.HasPrefix(whole, r.data) || strings.HasSuffix(whole, r.data) {
+				return v
+			}
+		}
+	}
+	return nil
+}
+
+// bodies are the numbers of all complete lines that a writer's log and its rotated bodies hold now, and in which of them.
+func bodies(t *testing.T, w *writer) map[int]string {
+	t.Helper()
+	found := map[int]string{}
+	err := filepath.WalkDir(filepath.Dir(w.path), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasPrefix(d.Name(), w.name+".log") {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if strings.HasSuffix(path, ".gz") {
+			z, err := gzip.NewReader(bytes.NewReader(data))
+			if err != nil {
+				return err
+			}
+			if data, err = io.ReadAll(z); err != nil {
+				return err
+			}
+		}
+		for l := range strings.Lines(string(data)) {
+			whole, ended := strings.CutSuffix(l, "\n")
+			if name, n, _, ok := parse(whole); ok && ended && name == w.name {
+				found[n] = filepath.Base(path)
+			}
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	return found
+}

@@ -118,6 +118,29 @@ func printStatus(out io.Writer, s *status.Snapshot) error {
 		if f.FileGaps > 0 {
 			p("  lost before it could be read: %s in %d places\n", size(f.GapBytes), f.FileGaps)
 		}
+		if n := f.Dropped.Total(); n > 0 {
+			p("  dropped by the steps: %d records (filter %d, sample %d, limit %d, parse %d)\n", n, f.Dropped.Filtered, f.Dropped.Sampled, f.Dropped.Limited, f.Dropped.Unparsed)
+		}
+		for _, c := range []struct {
+			n    int64
+			what string
+		}{
+			{f.ParseErrors, "lines were not in their format"},
+			{f.FilterUndecided, "records were kept by a filter whose condition was null"},
+			{f.InvalidBytes, "bytes were no UTF-8 and were replaced"},
+			{f.KeysTruncated, "partition keys were cut at 256 characters"},
+		} {
+			if c.n > 0 {
+				p("  %d %s\n", c.n, c.what)
+			}
+		}
+		if f.ExpressionErrors > 0 {
+			p("  %d expressions failed and were taken for null", f.ExpressionErrors)
+			if f.LastExpressionError != "" {
+				p("; the last: %s", f.LastExpressionError)
+			}
+			p("\n")
+		}
 		if len(f.Files) > 0 {
 			p("  FILE\tSIZE\tDELIVERED\tLAG\t\tSTATE\n")
 		}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
-	ctyjson "github.com/zclconf/go-cty/cty/json"
 )
 
 // digest is the same for two flows exactly when running one is running the other. Everything inherited has been written into the flow
@@ -28,11 +27,7 @@ func digest(f *Flow, locals map[string]cty.Value, files map[string]*hcl.File) st
 			x = expression{Source: sourceText(e, files), Locals: map[string]json.RawMessage{}}
 			for _, t := range e.Variables() {
 				for name, v := range localsOf(t, locals) {
-					text, err := ctyjson.Marshal(v, cty.DynamicPseudoType)
-					if err != nil {
-						panic(fmt.Sprintf("config: local.%s cannot be written as JSON: %v", name, err))
-					}
-					x.Locals[name] = text
+					x.Locals[name] = jsonOf(v)
 				}
 			}
 		}

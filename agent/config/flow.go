@@ -86,5 +86,6 @@ func (d *decoder) flow(blk *hcl.Block, aws AWS) *Flow {
 		written[e].output(e, f)
 	}
 	d.checkFlow(f)
+	d.hintAtFields(f)
 	return f
 }

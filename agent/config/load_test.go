@@ -213,13 +213,19 @@ func TestWarnings(t *testing.T) {
 	for _, c := range []struct{ src, want string }{
 		{smallest, ""},
 		{"flow \"x\" {\n tail {\n paths = [\"/x\"]\n}\n emit \"stdout\" {}\n emit \"kinesis\" {\n stream = \"s\"\n}\n}\n", `The 2 destinations of flow "x" advance together`},
-		{"flow \"x\" {\n tail {\n paths = [\"/x\"]\n}\n emit \"kinesis\" {\n stream = \"s\"\n order = \"key\"\n partition_key = record.a\n}\n}\n", `order = "key" without aggregation sends one record per key at a time`},
+		{"flow \"x\" {\n tail {\n paths = [\"/x\"]\n}\n emit \"kinesis\" {\n stream = \"s\"\n order = \"key\"\n partition_key = record.message\n}\n}\n", `order = "key" without aggregation sends one record per key at a time`},
 		{"aws {\n region = \"eu-wst-1\"\n}\n" + smallest, `"eu-wst-1" is not the name of an AWS region`},
 		{"flow \"x\" {\n tail {\n paths = [\"/x\"]\n}\n emit \"kinesis\" {\n stream = \"s\"\n partition_key = \"a\"\n}\n}\n", "All records have the same partition_key"},
 		{"flow \"x\" {\n tail {\n paths = [\"/x\"]\n}\n emit \"kinesis\" {\n stream = \"s\"\n partition_key = host.name\n}\n}\n", ""},
 		{"flow \"x\" {\n tail {\n paths = [\"/x\"]\n max_record_size = \"2MiB\"\n}\n emit \"kinesis\" {\n stream = \"s\"\n}\n}\n", "Records of up to 2MiB need a stream that takes them"},
 		{"flow \"x\" {\n tail {\n paths = [\"/x\"]\n max_record_size = \"2MiB\"\n}\n emit \"firehose\" {\n stream = \"s\"\n}\n}\n", "Firehose takes no records of 2MiB"},
 		{"aws {\n region = \"local\"\n}\n" + smallest, ""},
+		{withSteps("filter { keep = record.status == 1 }", ""), `There is no field "status" here`},
+		{withSteps("filter { keep = record[\"a-b\"] == 1 }", ""), `There is no field "a-b" here`},
+		{withSteps("", "template = record.stream"), `There is no field "stream" here`},
+		{withSteps("set { status = length(record.message) }\nfilter { keep = record.status == 1 && record.message != \"\" }", "template = record.status"), ""},
+		{withSteps("rename { message = \"m\" }", "template = record.m"), ""},
+		{withSteps("parse \"json\" {}\nfilter { keep = record.status == 1 }", "template = record.status"), ""},
 		{"flow \"x\" {\n tail {\n paths = [\"/var/log/x.log\"]\n exclude = [\"**/*.log\"]\n}\n emit \"stdout\" {}\n}\n", `Everything that "/var/log/x.log" could match is excluded`},
 	} {
 		cfg, diags := loadText(t, c.src)

@@ -122,11 +122,16 @@ func (b *body) keepArgument(name string, v cty.Value) {
 	if b.step == nil {
 		return
 	}
+	b.step.Arguments[name] = jsonOf(v)
+}
+
+// jsonOf is a known value as JSON, with its type.
+func jsonOf(v cty.Value) json.RawMessage {
 	text, err := ctyjson.Marshal(v, cty.DynamicPseudoType)
-	if err != nil {
-		panic(fmt.Sprintf("config: %s cannot be written as JSON: %v", name, err)) // known values of plain types only
+	if err != nil { // an infinite number, as log(0, 10) is
+		text, _ = json.Marshal(v.GoString())
 	}
-	b.step.Arguments[name] = text
+	return text
 }
 
 // NewSteps makes the flow's steps, for one pipeline: a step may hold state. now is the clock for time stamps without a year; nil:

@@ -234,3 +234,17 @@ flow "x" {
 		})
 	}
 }
+
+// Numbers that JSON does not have are no reason to fail.
+func TestInfiniteArguments(t *testing.T) {
+	for _, steps := range []string{"limit { rate = log(0, 10) }", "limit {\n rate = 1\n burst = -log(0, 10)\n}", "sample { share = log(0, 10) }"} {
+		cfg, diags := loadText(t, withSteps(steps, ""))
+		if got := string(text(t, diags)); cfg != nil || strings.Contains(got, "fault of kinetail") {
+			t.Errorf("%s: %s", steps, got)
+		}
+	}
+	cfg, diags := loadText(t, strings.Replace(withSteps("set { a = local.n }", ""), "words =", "n = log(0, 10)\n words =", 1))
+	if got := string(text(t, diags)); cfg != nil || !strings.Contains(got, "the number is too large") {
+		t.Errorf("got %s", got)
+	}
+}

@@ -22,7 +22,7 @@ flow "nginx" {
   }
 
   emit "kinesis" {
-    partition_key = record.client
+    partition_key = file.name
   }
 }
 

@@ -72,7 +72,7 @@ func TestDrainAgent(t *testing.T) {
 		}
 	}
 	p.add("a.log", "half")
-	out, errOut := p.run(1, "drain", "--timeout", "1s", "-o", "json")
+	out, errOut := p.run(1, "drain", "--timeout", "2s", "-o", "json")
 	var d status.Drained
 	if err := json.Unmarshal([]byte(out), &d); err != nil || fmt.Sprint(d.Left) != fmt.Sprintf("[{access %s 4 }]", p.path("a.log")) || d.Error != "" {
 		t.Errorf("%v %s", err, out)
@@ -123,7 +123,7 @@ func TestDrainAlone(t *testing.T) {
 	}
 	p.add("b.log", "\n")
 	p.server.SetFaults(awslocal.Fault{Kind: awslocal.Error, Operation: "PutRecords", Code: "InternalFailure", Status: 500})
-	out, errOut := p.run(1, "drain", "--timeout", "1s")
+	out, errOut := p.run(1, "drain", "--timeout", "2s")
 	has(t, out, p.path("b.log"), " 5 ")
 	has(t, errOut, "not everything is delivered")
 	p.server.SetFaults()

@@ -20,7 +20,7 @@ func (p *place) agent(code int) (log *lockedBuffer, stop func()) {
 	ended := make(chan int, 1)
 	go func() { ended <- Main([]string{"run", "-c", p.config}, strings.NewReader(""), log, log) }()
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if s, err := status.Get(p.t.Context(), p.path("control.sock")); err == nil && s.Flows[0].State == status.StateRunning {
+		if s, err := status.Get(p.t.Context(), p.path("control.sock")); err == nil && len(s.Flows) > 0 && s.Flows[0].State == status.StateRunning {
 			break
 		}
 		if time.Now().After(deadline) {

@@ -93,8 +93,9 @@ func (b *body) parse() stepMaker {
 	}
 	b.parseTimes(&o, asked)
 	return func(now func() time.Time) (pipeline.Step, error) {
-		o.Now = now
-		return pipeline.NewParse(o)
+		own := o
+		own.Now = now
+		return pipeline.NewParse(own)
 	}
 }
 

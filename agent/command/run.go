@@ -100,6 +100,7 @@ func run(cmd *cobra.Command, f runFlags) error {
 		log.Info("stopping: delivering what was read", "timeout", cfg.Agent.ShutdownTimeout)
 	})
 
+	boundHeap(cfg.Agent.MemoryLimit)
 	a, err := agent.New(agent.Options{
 		Config: cfg, ConfigError: configError, Version: Version,
 		Once: f.once || f.stdin != "", Stdin: f.stdin, DryRun: f.dryRun,

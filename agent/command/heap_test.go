@@ -1,0 +1,22 @@
+package command
+
+import (
+	"runtime/debug"
+	"testing"
+)
+
+func TestTheHeapIsBound(t *testing.T) {
+	before := debug.SetMemoryLimit(-1)
+	defer debug.SetMemoryLimit(before)
+
+	t.Setenv("GOMEMLIMIT", "1GiB")
+	boundHeap(64 << 20)
+	if got := debug.SetMemoryLimit(-1); got != before {
+		t.Errorf("the limit is %d, though the environment sets it", got)
+	}
+	t.Setenv("GOMEMLIMIT", "")
+	boundHeap(64 << 20)
+	if got := debug.SetMemoryLimit(-1); got <= 64<<20 || got >= 96<<20 {
+		t.Errorf("the limit is %d bytes, which is not between memory_limit and 32 MiB more", got)
+	}
+}

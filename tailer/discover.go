@@ -60,7 +60,12 @@ func (f *Follower) discover(ctx context.Context, sv *survey, now clock) {
 	if (fresh || first) && f.opts.Store != nil {
 		if err := f.opts.Store.Sync(ctx); err != nil {
 			f.count(func(c *Counters) { c.SyncErrors++ })
-			f.log.Error("positions of new files are not durable: after a crash they may be sent again", "error", err)
+			if !f.unsynced {
+				f.log.Error("positions of new files are not durable: after a crash they may be sent again", "error", err)
+			}
+			f.unsynced = true
+		} else {
+			f.unsynced = false
 		}
 	}
 }

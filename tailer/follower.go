@@ -47,6 +47,7 @@ type Follower struct {
 	pace      clock // no sweep before this: sweeping takes a tenth of a core at most
 	unsettled int   // surveys that did not agree with the one before
 	early     bool  // a sweep is wanted as soon as the pace allows
+	unsynced  bool  // positions of new files could not be made durable, and that was said
 	firstWall int64 // when the first sweep began, ns since 1970
 	ignored   map[bodyKey]ignoredBody
 	notes     map[string]string // path -> why it is not followed; logged when it changes

@@ -35,7 +35,9 @@ func lock(dir string, timeout time.Duration) (*os.File, error) {
 	path := filepath.Join(dir, lockName)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if errors.Is(err, unix.EROFS) {
-		f, err = os.Open(path) // remounted read-only: the lock works all the same
+		if was, openErr := os.Open(path); openErr == nil {
+			f, err = was, nil // remounted read-only: the lock works all the same
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("lock state directory %s: %w", dir, err)

@@ -111,9 +111,6 @@ func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]
 	if old && (first || e.sibling) {
 		return ignore()
 	}
-	if e.st.size == 0 && (rotated || e.sibling) {
-		return nil, nil // the beginning of a copy, perhaps: there is nothing yet to tell it by
-	}
 	kind := ""
 	if rotated || e.sibling || hasCompressedName(e.path) {
 		known, k, err := f.known(e, root, nil)
@@ -156,6 +153,7 @@ func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]
 	f.rename(g, names)
 	f.followLink(g, e)
 	g.holes = sv.reborn[key]
+	g.unproven = e.st.size == 0 && (rotated || e.sibling)
 	f.admit(g, e, first && !beginning, now)
 	return g, nil
 }
@@ -211,6 +209,29 @@ func (f *Follower) known(e *entry, root string, except *generation) (bool, strin
 		}
 	}
 	return false, kind, nil
+}
+
+// prove compares a generation that was empty when it was found under a rotated name with the others, now that it has bytes: it may be the beginning
+// of a copy, and is then forgotten, so that the generation whose content it is can have it. It says whether g may be read.
+func (f *Follower) prove(g *generation) bool {
+	known, _, err := f.known(&entry{path: g.label(), st: stat{bodyKey: g.key, birth: g.birth}}, g.chain.path, g)
+	switch {
+	case errors.Is(err, errRacing):
+		f.suspect(g)
+		return false
+	case err != nil:
+		f.cannotRead(g, err)
+		return false
+	case !known:
+		g.unproven = false
+		return true
+	}
+	g.park(f)
+	f.rename(g, nil)
+	f.drop(g)
+	f.gens = slices.DeleteFunc(slices.Clone(f.gens), func(o *generation) bool { return o == g })
+	f.wantSweep()
+	return false
 }
 
 // newer says that e came after k was discovered, so that it holds what k's path held later. Without k, after the first sweep.

@@ -42,6 +42,7 @@ type generation struct {
 	recalled bool  // the body is not yet compared with what the store remembers
 	closing  Closing
 	holes    bool // NULs at the beginning are a hole that truncation left
+	unproven bool // it was empty under a rotated name: perhaps the beginning of a copy
 	queued   bool
 	active   bool  // polled
 	grown    clock // when it last grew

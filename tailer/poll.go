@@ -3,6 +3,7 @@ package tailer
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -267,21 +268,21 @@ func (f *Follower) forget(sv *survey, now clock) {
 			keep = append(keep, g)
 			continue
 		}
-		c := g.chain
-		for i, o := range c.gens {
-			if o == g {
-				c.gens = append(c.gens[:i:i], c.gens[i+1:]...)
-				break
-			}
-		}
-		if len(c.gens) == 0 {
-			delete(f.chains, c.path)
-		}
-		f.unbody(g)
-		if f.opts.Store != nil {
-			f.opts.Store.Delete(f.opts.Flow, g.source.Generation)
-		}
+		f.drop(g)
 	}
 	clear(f.gens[len(keep):])
 	f.gens = keep
+}
+
+// drop forgets a generation; the caller takes it out of f.gens.
+func (f *Follower) drop(g *generation) {
+	c := g.chain
+	c.gens = slices.DeleteFunc(slices.Clone(c.gens), func(o *generation) bool { return o == g })
+	if len(c.gens) == 0 {
+		delete(f.chains, c.path)
+	}
+	f.unbody(g)
+	if f.opts.Store != nil {
+		f.opts.Store.Delete(f.opts.Flow, g.source.Generation)
+	}
 }

@@ -29,6 +29,11 @@ func (f *Follower) sweep(ctx context.Context, now clock) {
 	for _, g := range f.gens {
 		f.locate(g, sv, now)
 	}
+	for _, g := range slices.Clone(f.gens) {
+		if g.unproven && g.size > 0 && g.lost == 0 && !g.final {
+			f.prove(g)
+		}
+	}
 	var bodiless []*generation
 	for _, g := range f.gens {
 		if g.lost > 0 && !g.final || g.final && g.key == (bodyKey{}) {

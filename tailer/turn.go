@@ -51,6 +51,9 @@ func (f *Follower) turn(g *generation) (*Batch, error) {
 		f.cannotRead(g, err)
 		return nil, nil
 	}
+	if g.unproven && !f.prove(g) {
+		return nil, nil
+	}
 	if g.scanned > g.read && g.need == 0 && g.closing == KeepOpen && g.kind == "" {
 		if found, err := f.scanOn(g); err != nil || !found {
 			return nil, err

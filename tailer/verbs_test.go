@@ -104,6 +104,8 @@ func (w *world) do(words []string) error {
 		return w.writers[arg(0)].Close()
 	case "create":
 		return os.WriteFile(from, nil, 0o644)
+	case "tick": // until the file system's clock has gone on: what is made from now on is newer
+		return w.tick()
 	case "rename":
 		return os.Rename(from, to)
 	case "remove":
@@ -277,4 +279,25 @@ func compress(how, from, name, to string) error {
 	}
 	_, err = z.Write(b)
 	return errors.Join(err, z.Close(), out.Close(), os.Chtimes(to, st.ModTime(), st.ModTime()), os.Remove(from))
+}
+
+// tick waits until a new file has another time than one made now.
+func (w *world) tick() error {
+	path := filepath.Join(w.t.TempDir(), "tick")
+	var first time.Time
+	for {
+		if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+			return err
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		if first.IsZero() {
+			first = info.ModTime()
+		}
+		if info.ModTime().After(first) {
+			return nil
+		}
+	}
 }

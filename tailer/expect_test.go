@@ -67,6 +67,11 @@ func (w *world) expect(args []string) error {
 			return errors.New("not in the log")
 		}
 		return nil
+	case "logged-once":
+		if n := strings.Count(w.logs.String(), strings.Join(args[1:], " ")); n != 1 {
+			return fmt.Errorf("%d times in the log", n)
+		}
+		return nil
 	case "eof":
 		for range 100 {
 			got, err := w.step()

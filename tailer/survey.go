@@ -32,7 +32,9 @@ func (f *Follower) survey(w *walk) *survey {
 			}
 			sv.paths[e.path] = &e
 			why := f.acceptable(&e)
-			f.note(e.path, why)
+			if g := f.named[e.path]; why != "" || g == nil || g.err == nil { // else reading it says when it can be read again
+				f.note(e.path, why)
+			}
 			if why != "" {
 				skipped = append(skipped, Skipped{Path: e.path, Reason: why})
 				return

@@ -167,7 +167,10 @@ func (a *agent) play(ctx context.Context, harsh time.Time, configure func(varian
 	}
 }
 
-// complaints are the lines of its log that must never be there.
+// gapReport is how kinetail says that bytes were destroyed before it could read them.
+const gapReport = "bytes are lost"
+
+// complaints are the lines of its log that must never be there, but for reports of gaps that are true.
 func (a *agent) complaints() []string {
 	text, err := os.ReadFile(filepath.Join(a.dir, "agent.log"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -175,7 +178,7 @@ func (a *agent) complaints() []string {
 	}
 	var all []string
 	for l := range strings.SplitSeq(string(text), "\n") {
-		for _, bad := range []string{"panic", "SIGSEGV", "fatal error", "internal error", "DATA RACE", "bytes are lost"} {
+		for _, bad := range []string{"panic", "SIGSEGV", "fatal error", "internal error", "DATA RACE", gapReport} {
 			if strings.Contains(l, bad) {
 				all = append(all, l)
 				break

@@ -260,7 +260,8 @@ func judged(t *testing.T, a *agent, s *awslocal.Server, writers []*writer) (*jud
 			t.Errorf("stream %s: %d records of aggregates stand in a shard where the KCL drops them", f.name, summary.Misplaced)
 		}
 	}
-	return j, j.finish(t)
+	all := j.finish(t)
+	return j, all
 }
 
 // settle waits until every line is there, or nothing has come for a while.

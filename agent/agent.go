@@ -57,7 +57,7 @@ type Agent struct {
 func New(o Options) (*Agent, error) {
 	a := &Agent{
 		opts: o, log: o.Log, cfg: o.Config, configError: o.ConfigError, started: time.Now(),
-		budget: memory.New(o.Config.Agent.MemoryLimit),
+		budget: memory.New(o.Config.Agent.QueueMemory()),
 	}
 	if !o.DryRun {
 		store, err := checkpoint.Open(o.Config.Agent.StateDir, checkpoint.Options{Log: o.Log})

@@ -43,7 +43,7 @@ func NewRedelivery(ctx context.Context, o Options, flowName, name string) (*Rede
 	whole.Agent.StateDir = dir
 	e.DeadLetter = config.DeadLetter{MaxSize: math.MaxInt64, OnFull: "wait", MaxRate: block.DeadLetter.MaxRate}
 	o.Config = &whole
-	budget := memory.New(whole.Agent.MemoryLimit)
+	budget := memory.New(whole.Agent.QueueMemory())
 	r := &Redelivery{
 		share: budget.Share(), dir: dir,
 		refused: emit.NewDeadLetters(emit.DeadLetterOptions{StateDir: dir, Flow: flow.Name, Destination: e.Name}).Path(),

@@ -6,8 +6,8 @@ import (
 )
 
 // besides is what the process may take besides memory_limit, in bytes, as far as Go's runtime sees it: the rest of the promised 32 MiB is for
-// the pages of the program itself, about 19 MiB.
-const besides = 12 << 20
+// the pages of the program itself, about 20 MiB, and for what the runtime hands back late.
+const besides = 6 << 20
 
 // boundHeap has garbage collected before the heap outgrows memory_limit: by itself Go lets it grow to twice what is in use. GOMEMLIMIT in the
 // environment, if somebody set it, is kept.

@@ -423,7 +423,7 @@ func TestMemoryLimit(t *testing.T) {
 		}
 		return b.String()
 	}
-	fit := int64(64<<20) / 2 / (&Flow{Tail: defaultTail()}).MemoryNeed()
+	fit := int64(64<<20) / 4 / (&Flow{Tail: defaultTail()}).MemoryNeed()
 	mustLoad(t, flows(int(fit)))
 	if cfg, diags := loadText(t, flows(int(fit)+1)); cfg != nil {
 		t.Errorf("%d flows fit into 64 MiB", fit+1)

@@ -107,6 +107,10 @@ const readBlock = 256 << 10
 // read and once packed, and a block to read into.
 func (f *Flow) MemoryNeed() int64 { return 2*f.Tail.MaxRecordSize + readBlock }
 
+// QueueMemory is the part of memory_limit for read blocks and queues, in bytes: half of it, of which half is guaranteed to the flows in even
+// parts and half is lent. The other half is for the bodies of requests in flight, and for what waits to be collected.
+func (a *Agent) QueueMemory() int64 { return a.MemoryLimit / 2 }
+
 func flowCount(n int) string {
 	if n == 1 {
 		return "a flow"
@@ -114,13 +118,13 @@ func flowCount(n int) string {
 	return fmt.Sprintf("%d flows", n)
 }
 
-// checkMemory: half of memory_limit is divided evenly among the flows (see tailer/memory), and each must get what it needs.
+// checkMemory: a quarter of memory_limit is guaranteed to the flows in even parts (see QueueMemory), and each must get what it needs.
 func (d *decoder) checkMemory(cfg *Config, agents hcl.Blocks) {
 	var most int64
 	for _, f := range cfg.Flows {
 		most = max(most, f.MemoryNeed())
 	}
-	need := 2 * most * int64(len(cfg.Flows))
+	need := 4 * most * int64(len(cfg.Flows))
 	if cfg.Agent.MemoryLimit >= need {
 		return
 	}
@@ -128,7 +132,7 @@ func (d *decoder) checkMemory(cfg *Config, agents hcl.Blocks) {
 	p := problem{
 		summary: fmt.Sprintf("memory_limit = %q is too small for %s", formatSize(cfg.Agent.MemoryLimit), flowCount(len(cfg.Flows))),
 		hint:    fmt.Sprintf("at least %q", formatSize((need+mib-1)/mib*mib)),
-		detail: fmt.Sprintf("Half of it is divided evenly among the flows, and the one with the longest records needs %.2f MiB: twice its max_record_size, and a block to read into. Raise memory_limit in the agent block, or lower max_record_size.",
+		detail: fmt.Sprintf("A quarter of it is divided evenly among the flows, and the one with the longest records needs %.2f MiB: twice its max_record_size, and a block to read into. Raise memory_limit in the agent block, or lower max_record_size.",
 			float64(most)/mib),
 	}
 	for _, blk := range agents {

@@ -21,6 +21,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
+
+	"github.com/kinetail/kinetail/emit/wire"
 )
 
 // regionTimeout is how long the metadata service may take to name a region that nothing else names.
@@ -167,20 +169,20 @@ func (s *Session) Invalidate() { s.identity.Invalidate() }
 // Close drops idle connections. Clients go on working.
 func (s *Session) Close() { s.transport.CloseIdleConnections() }
 
-// Kinesis is a client for Kinesis Data Streams.
+// Kinesis is a client for Kinesis Data Streams. Its PutRecords answers without sequence numbers.
 func (s *Session) Kinesis(opts ...func(*kinesis.Options)) *kinesis.Client {
 	endpoint := s.options.endpoint(s.options.Endpoints.Kinesis)
-	return kinesis.NewFromConfig(s.cfg, append([]func(*kinesis.Options){func(o *kinesis.Options) {
+	return kinesis.NewFromConfig(s.cfg, append([]func(*kinesis.Options){wire.Kinesis, func(o *kinesis.Options) {
 		if endpoint != "" {
 			o.BaseEndpoint = aws.String(endpoint)
 		}
 	}}, opts...)...)
 }
 
-// Firehose is a client for Amazon Data Firehose.
+// Firehose is a client for Amazon Data Firehose. Its PutRecordBatch answers without record ids.
 func (s *Session) Firehose(opts ...func(*firehose.Options)) *firehose.Client {
 	endpoint := s.options.endpoint(s.options.Endpoints.Firehose)
-	return firehose.NewFromConfig(s.cfg, append([]func(*firehose.Options){func(o *firehose.Options) {
+	return firehose.NewFromConfig(s.cfg, append([]func(*firehose.Options){wire.Firehose, func(o *firehose.Options) {
 		if endpoint != "" {
 			o.BaseEndpoint = aws.String(endpoint)
 		}

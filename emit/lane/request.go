@@ -70,7 +70,7 @@ func (r *request) free() {
 	clear(r.verdicts)
 	clear(r.seen)
 	arena := r.arena[:0]
-	if cap(arena) > 1<<20 {
+	if cap(arena) > 2<<20 { // a full request of aggregates is 1 MiB
 		arena = nil
 	}
 	*r = request{

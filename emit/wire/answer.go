@@ -1,0 +1,107 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/firehose"
+	firehosetypes "github.com/aws/aws-sdk-go-v2/service/firehose/types"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/valyala/fastjson"
+)
+
+var parsers fastjson.ParserPool
+
+// results calls each with every element of an array of results.
+func results(answer []byte, name string, start func(n int), each func(i int, v *fastjson.Value) error) error {
+	p := parsers.Get()
+	defer parsers.Put(p)
+	root, err := p.ParseBytes(answer)
+	if err != nil {
+		return err
+	}
+	list := root.Get(name)
+	if list == nil {
+		return fmt.Errorf("it has no %s", name)
+	}
+	all, err := list.Array()
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	start(len(all))
+	for i, v := range all {
+		if v.Type() != fastjson.TypeObject {
+			return fmt.Errorf("%s holds a %s", name, v.Type())
+		}
+		if err := each(i, v); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+var errNotText = errors.New("a member that should be a string is something else")
+
+// text is a member that is a string, null or missing. same holds the strings met before, for a few shards answer for all.
+func text(v *fastjson.Value, name string, same map[string]*string) (*string, error) {
+	m := v.Get(name)
+	if m == nil || m.Type() == fastjson.TypeNull {
+		return nil, nil
+	}
+	b, err := m.StringBytes()
+	if err != nil {
+		return nil, errNotText
+	}
+	if s, ok := same[string(b)]; ok {
+		return s, nil
+	}
+	s := string(b)
+	same[s] = &s
+	return &s, nil
+}
+
+// failed counts the results with an error.
+func failed(n int32, code *string) int32 {
+	if code != nil {
+		n++
+	}
+	return n
+}
+
+// parsePutRecords fills in the shard, or code and message, of each record. Sequence numbers are left out: nobody asks for them.
+func parsePutRecords(answer []byte, out *kinesis.PutRecordsOutput) error {
+	same := map[string]*string{}
+	out.FailedRecordCount = new(int32)
+	return results(answer, "Records",
+		func(n int) { out.Records = make([]types.PutRecordsResultEntry, n) },
+		func(i int, v *fastjson.Value) (err error) {
+			r := &out.Records[i]
+			if r.ErrorCode, err = text(v, "ErrorCode", same); err != nil {
+				return err
+			}
+			if r.ErrorMessage, err = text(v, "ErrorMessage", same); err != nil {
+				return err
+			}
+			*out.FailedRecordCount = failed(*out.FailedRecordCount, r.ErrorCode)
+			r.ShardId, err = text(v, "ShardId", same)
+			return err
+		})
+}
+
+// parsePutRecordBatch fills in code and message of each record. Record ids are left out: nobody asks for them.
+func parsePutRecordBatch(answer []byte, out *firehose.PutRecordBatchOutput) error {
+	same := map[string]*string{}
+	out.FailedPutCount = new(int32)
+	return results(answer, "RequestResponses",
+		func(n int) { out.RequestResponses = make([]firehosetypes.PutRecordBatchResponseEntry, n) },
+		func(i int, v *fastjson.Value) (err error) {
+			r := &out.RequestResponses[i]
+			if r.ErrorCode, err = text(v, "ErrorCode", same); err != nil {
+				return err
+			}
+			*out.FailedPutCount = failed(*out.FailedPutCount, r.ErrorCode)
+			r.ErrorMessage, err = text(v, "ErrorMessage", same)
+			return err
+		})
+}

@@ -1,0 +1,84 @@
+package wire
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/aws/aws-sdk-go-v2/service/firehose"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// maxAnswer bounds what is read of an answer, in bytes: 500 results of which each may hold an error message.
+const maxAnswer = 4 << 20
+
+// Kinesis is an option of the SDK's client: its PutRecords is written and read here.
+func Kinesis(o *kinesis.Options) { o.Protocol = protocol{o.Protocol} }
+
+// Firehose is the same for PutRecordBatch.
+func Firehose(o *firehose.Options) { o.Protocol = protocol{o.Protocol} }
+
+// protocol is the SDK's, but for the two calls.
+type protocol struct{ smithyhttp.ClientProtocol }
+
+// SerializeRequest writes the request of a call.
+func (p protocol) SerializeRequest(ctx context.Context, schema *smithy.OperationSchema, in smithy.Serializable, req *smithyhttp.Request) error {
+	switch in := in.(type) {
+	case *kinesis.PutRecordsInput:
+		if in.DryRun == nil && in.StreamId == nil { // else it is a probe, which has time
+			return p.with(ctx, schema, &kinesis.PutRecordsInput{}, req, putRecordsSize(in), func(b []byte) []byte { return appendPutRecords(b, in) })
+		}
+	case *firehose.PutRecordBatchInput:
+		return p.with(ctx, schema, &firehose.PutRecordBatchInput{}, req, putRecordBatchSize(in), func(b []byte) []byte { return appendPutRecordBatch(b, in) })
+	}
+	return p.ClientProtocol.SerializeRequest(ctx, schema, in, req)
+}
+
+// with lets the SDK write the head of the request for an empty input, and gives it our body.
+func (p protocol) with(ctx context.Context, schema *smithy.OperationSchema, empty smithy.Serializable, req *smithyhttp.Request, size int, write func([]byte) []byte) error {
+	if err := p.ClientProtocol.SerializeRequest(ctx, schema, empty, req); err != nil {
+		return err
+	}
+	withBody, err := req.SetStream(newBody(size, write))
+	if err != nil {
+		return fmt.Errorf("set the body of the request: %w", err)
+	}
+	*req = *withBody
+	return nil
+}
+
+// DeserializeResponse reads the answer to a call. What is not a good one is left to the SDK.
+func (p protocol) DeserializeResponse(ctx context.Context, schema *smithy.OperationSchema, types *smithy.TypeRegistry, resp *smithyhttp.Response, out smithy.Deserializable) error {
+	if resp.StatusCode == 200 {
+		switch out := out.(type) {
+		case *kinesis.PutRecordsOutput:
+			return read(resp, func(b []byte) error { return parsePutRecords(b, out) })
+		case *firehose.PutRecordBatchOutput:
+			return read(resp, func(b []byte) error { return parsePutRecordBatch(b, out) })
+		}
+	}
+	return p.ClientProtocol.DeserializeResponse(ctx, schema, types, resp, out)
+}
+
+// read hands the whole answer to parse. What can't be understood may have been carried out all the same, as the error tells.
+func read(resp *smithyhttp.Response, parse func([]byte) error) error {
+	buf := buffers.Get().(*[]byte)
+	defer func() {
+		if cap(*buf) <= keptBody {
+			buffers.Put(buf)
+		}
+	}()
+	into := bytes.NewBuffer((*buf)[:0])
+	_, err := into.ReadFrom(io.LimitReader(resp.Body, maxAnswer))
+	*buf = into.Bytes()
+	if err == nil {
+		err = parse(*buf)
+	}
+	if err != nil {
+		return &smithy.DeserializationError{Err: fmt.Errorf("read the answer: %w", err)}
+	}
+	return nil
+}

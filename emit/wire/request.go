@@ -1,0 +1,81 @@
+package wire
+
+import (
+	"encoding/base64"
+
+	"github.com/aws/aws-sdk-go-v2/service/firehose"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
+	"github.com/kinetail/kinetail/pipeline/record"
+)
+
+// overhead is at least what stands around a record's data and key, in bytes, and around all records.
+const overhead = 128
+
+// putRecordsSize is about how long the body is, in bytes.
+func putRecordsSize(in *kinesis.PutRecordsInput) int {
+	size := overhead
+	for i := range in.Records {
+		r := &in.Records[i]
+		size += base64.StdEncoding.EncodedLen(len(r.Data)) + overhead
+		if r.PartitionKey != nil {
+			size += len(*r.PartitionKey)
+		}
+	}
+	return size
+}
+
+// putRecordBatchSize is about how long the body is, in bytes.
+func putRecordBatchSize(in *firehose.PutRecordBatchInput) int {
+	size := overhead
+	for i := range in.Records {
+		size += base64.StdEncoding.EncodedLen(len(in.Records[i].Data)) + overhead
+	}
+	return size
+}
+
+// appendPutRecords appends the body of a PutRecords call in awsJson1.1.
+func appendPutRecords(b []byte, in *kinesis.PutRecordsInput) []byte {
+	b = append(b, `{"Records":[`...)
+	for i := range in.Records {
+		r := &in.Records[i]
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, `{"Data":"`...)
+		b = base64.StdEncoding.AppendEncode(b, r.Data)
+		b = append(b, '"')
+		b = appendText(b, `,"PartitionKey":`, r.PartitionKey)
+		b = appendText(b, `,"ExplicitHashKey":`, r.ExplicitHashKey)
+		b = append(b, '}')
+	}
+	b = append(b, ']')
+	b = appendText(b, `,"StreamName":`, in.StreamName)
+	b = appendText(b, `,"StreamARN":`, in.StreamARN)
+	return append(b, '}')
+}
+
+// appendPutRecordBatch appends the body of a PutRecordBatch call in awsJson1.1.
+func appendPutRecordBatch(b []byte, in *firehose.PutRecordBatchInput) []byte {
+	b = append(b, `{"Records":[`...)
+	for i := range in.Records {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, `{"Data":"`...)
+		b = base64.StdEncoding.AppendEncode(b, in.Records[i].Data)
+		b = append(b, `"}`...)
+	}
+	b = append(b, ']')
+	b = appendText(b, `,"DeliveryStreamName":`, in.DeliveryStreamName)
+	return append(b, '}')
+}
+
+// appendText appends a member whose value is a string, if there is one.
+func appendText(b []byte, name string, value *string) []byte {
+	if value == nil {
+		return b
+	}
+	replaced := 0
+	return record.AppendString(append(b, name...), *value, &replaced)
+}

@@ -1,0 +1,186 @@
+package wire
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/firehose"
+	firehosetypes "github.com/aws/aws-sdk-go-v2/service/firehose/types"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/kinetail/kinetail/emit/awslocal"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func serve(t *testing.T, faults ...awslocal.Fault) (*awslocal.Server, aws.Config) {
+	t.Helper()
+	srv, err := awslocal.New(awslocal.Options{
+		Streams:         []awslocal.StreamConfig{{Name: "s", Shards: 3}},
+		DeliveryStreams: []awslocal.DeliveryStreamConfig{{Name: "d"}},
+		NoRates:         true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	url, err := srv.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = srv.Close() })
+	srv.SetFaults(faults...)
+	return srv, aws.Config{
+		Region: "us-east-1", BaseEndpoint: &url, Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
+		Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+	}
+}
+
+// records have keys and data that need care in JSON.
+func records(n int) []types.PutRecordsRequestEntry {
+	var all []types.PutRecordsRequestEntry
+	for i := range n {
+		r := types.PutRecordsRequestEntry{
+			Data:         fmt.Appendf(nil, "record %d \x00\xff", i),
+			PartitionKey: aws.String(fmt.Sprintf("key \"%d\" \\ \u2028 ü\n", i%7)),
+		}
+		if i%5 == 0 {
+			r.ExplicitHashKey = aws.String("170141183460469231731687303715884105728")
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// What we write and what the SDK writes are stored alike, and what we read is what the SDK reads, but for sequence numbers.
+func TestPutRecordsIsAsTheSDKs(t *testing.T) {
+	for name, faults := range map[string][]awslocal.Fault{
+		"accepted":  nil,
+		"throttled": {{Kind: awslocal.Throttle, Service: "kinesis", Share: 0.5}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var stored [2][]awslocal.Record
+			var out [2]*kinesis.PutRecordsOutput
+			for i, option := range []func(*kinesis.Options){func(*kinesis.Options) {}, Kinesis} {
+				srv, cfg := serve(t, faults...)
+				var err error
+				out[i], err = kinesis.NewFromConfig(cfg, option).PutRecords(t.Context(), &kinesis.PutRecordsInput{StreamName: aws.String("s"), Records: records(100)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = srv.Records("s", func(r awslocal.Record) bool {
+					stored[i] = append(stored[i], awslocal.Record{Shard: r.Shard, PartitionKey: r.PartitionKey, Data: r.Data})
+					return true
+				})
+			}
+			if diff := cmp.Diff(stored[0], stored[1]); diff != "" {
+				t.Errorf("stored otherwise:\n%s", diff)
+			}
+			if *out[0].FailedRecordCount != *out[1].FailedRecordCount || len(out[0].Records) != len(out[1].Records) {
+				t.Fatalf("%d of %d failed, the SDK says %d of %d", *out[1].FailedRecordCount, len(out[1].Records), *out[0].FailedRecordCount, len(out[0].Records))
+			}
+			for i, want := range out[0].Records {
+				got := out[1].Records[i]
+				if aws.ToString(got.ShardId) != aws.ToString(want.ShardId) || aws.ToString(got.ErrorCode) != aws.ToString(want.ErrorCode) ||
+					aws.ToString(got.ErrorMessage) != aws.ToString(want.ErrorMessage) {
+					t.Fatalf("record %d: %+v, the SDK says %+v", i, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestPutRecordBatchIsAsTheSDKs(t *testing.T) {
+	for i, option := range []func(*firehose.Options){func(*firehose.Options) {}, Firehose} {
+		srv, cfg := serve(t, awslocal.Fault{Kind: awslocal.RecordError, Service: "firehose", Code: "ServiceUnavailableException", Match: "record 3"})
+		in := &firehose.PutRecordBatchInput{DeliveryStreamName: aws.String("d")}
+		for _, r := range records(20) {
+			in.Records = append(in.Records, firehosetypes.Record{Data: r.Data})
+		}
+		out, err := firehose.NewFromConfig(cfg, option).PutRecordBatch(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		_ = srv.Delivered("d", func(awslocal.Record) bool { n++; return true })
+		if n != 19 || *out.FailedPutCount != 1 || aws.ToString(out.RequestResponses[3].ErrorCode) != "ServiceUnavailableException" {
+			t.Errorf("client %d: %d stored, %d failed, %+v", i, n, *out.FailedPutCount, out.RequestResponses[3])
+		}
+	}
+}
+
+// Errors stay the SDK's own.
+func TestErrorsAreTheSDKs(t *testing.T) {
+	_, cfg := serve(t)
+	_, err := kinesis.NewFromConfig(cfg, Kinesis).PutRecords(t.Context(), &kinesis.PutRecordsInput{StreamName: aws.String("none"), Records: records(1)})
+	var missing *types.ResourceNotFoundException
+	if !errors.As(err, &missing) {
+		t.Errorf("a stream that is not there: %v", err)
+	}
+	for _, kind := range []awslocal.FaultKind{awslocal.CutAnswer, awslocal.LostAnswer, awslocal.Reset, awslocal.Error} {
+		_, cfg := serve(t, awslocal.Fault{Kind: kind, Service: "kinesis"})
+		if _, err := kinesis.NewFromConfig(cfg, Kinesis).PutRecords(t.Context(), &kinesis.PutRecordsInput{StreamName: aws.String("s"), Records: records(10)}); err == nil {
+			t.Errorf("%s: no error", kind)
+		}
+	}
+}
+
+func TestBodiesAreJSON(t *testing.T) {
+	in := &kinesis.PutRecordsInput{StreamARN: aws.String("arn:aws:kinesis:eu-west-1:123456789012:stream/x"), Records: records(12)}
+	text := appendPutRecords(nil, in)
+	var got struct {
+		Records []struct {
+			Data            []byte
+			PartitionKey    string
+			ExplicitHashKey *string
+		}
+		StreamARN  string
+		StreamName *string
+	}
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.StreamARN != *in.StreamARN || got.StreamName != nil || len(got.Records) != 12 {
+		t.Errorf("%s", text)
+	}
+	for i, r := range got.Records {
+		if string(r.Data) != string(in.Records[i].Data) || r.PartitionKey != *in.Records[i].PartitionKey || (r.ExplicitHashKey == nil) != (i%5 != 0) {
+			t.Errorf("record %d: %+v", i, r)
+		}
+	}
+	if size := putRecordsSize(in); len(text) > size {
+		t.Errorf("%d bytes were expected, it has %d", size, len(text))
+	}
+}
+
+func FuzzAnswers(f *testing.F) {
+	f.Add([]byte(`{"FailedRecordCount":1,"Records":[{"ShardId":"shardId-000000000000","SequenceNumber":"1"},{"ErrorCode":"InternalFailure","ErrorMessage":"m"}]}`))
+	f.Add([]byte(`{"RequestResponses":[{"RecordId":"x"},{"ErrorCode":null}]}`))
+	f.Add([]byte(`{"Records":[1,{"ShardId":2}]}`))
+	f.Fuzz(func(t *testing.T, answer []byte) {
+		var k kinesis.PutRecordsOutput
+		if err := parsePutRecords(answer, &k); err == nil && !json.Valid(answer) {
+			t.Logf("taken though it is no strict JSON: %q", answer)
+		}
+		var d firehose.PutRecordBatchOutput
+		_ = parsePutRecordBatch(answer, &d)
+	})
+}
+
+func BenchmarkPutRecordsBody(b *testing.B) {
+	in := &kinesis.PutRecordsInput{StreamName: aws.String("s")}
+	for range 20 {
+		in.Records = append(in.Records, types.PutRecordsRequestEntry{Data: make([]byte, 51200), PartitionKey: aws.String("a")})
+	}
+	b.SetBytes(20 * 51200)
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = newBody(putRecordsSize(in), func(buf []byte) []byte { return appendPutRecords(buf, in) }).Close()
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -52,7 +53,7 @@ func (p protocol) with(ctx context.Context, schema *smithy.OperationSchema, empt
 
 // DeserializeResponse reads the answer to a call. What is not a good one is left to the SDK.
 func (p protocol) DeserializeResponse(ctx context.Context, schema *smithy.OperationSchema, types *smithy.TypeRegistry, resp *smithyhttp.Response, out smithy.Deserializable) error {
-	if resp.StatusCode == 200 {
+	if resp.StatusCode == http.StatusOK {
 		switch out := out.(type) {
 		case *kinesis.PutRecordsOutput:
 			return read(resp, func(b []byte) error { return parsePutRecords(b, out) })

@@ -17,10 +17,16 @@ import (
 const maxAnswer = 4 << 20
 
 // Kinesis is an option of the SDK's client: its PutRecords is written and read here.
-func Kinesis(o *kinesis.Options) { o.Protocol = protocol{o.Protocol} }
+func Kinesis(o *kinesis.Options) {
+	o.Protocol = protocol{o.Protocol}
+	o.APIOptions = append(o.APIOptions, lend)
+}
 
 // Firehose is the same for PutRecordBatch.
-func Firehose(o *firehose.Options) { o.Protocol = protocol{o.Protocol} }
+func Firehose(o *firehose.Options) {
+	o.Protocol = protocol{o.Protocol}
+	o.APIOptions = append(o.APIOptions, lend)
+}
 
 // protocol is the SDK's, but for the two calls.
 type protocol struct{ smithyhttp.ClientProtocol }
@@ -43,7 +49,7 @@ func (p protocol) with(ctx context.Context, schema *smithy.OperationSchema, empt
 	if err := p.ClientProtocol.SerializeRequest(ctx, schema, empty, req); err != nil {
 		return err
 	}
-	withBody, err := req.SetStream(newBody(size, write))
+	withBody, err := req.SetStream(newBody(ctx, size, write))
 	if err != nil {
 		return fmt.Errorf("set the body of the request: %w", err)
 	}
@@ -66,12 +72,8 @@ func (p protocol) DeserializeResponse(ctx context.Context, schema *smithy.Operat
 
 // read hands the whole answer to parse. What can't be understood may have been carried out all the same, as the error tells.
 func read(resp *smithyhttp.Response, parse func([]byte) error) error {
-	buf := buffers.Get().(*[]byte)
-	defer func() {
-		if cap(*buf) <= keptBody {
-			buffers.Put(buf)
-		}
-	}()
+	buf := answers.Get().(*[]byte)
+	defer recycle(&answers, buf)
 	into := bytes.NewBuffer((*buf)[:0])
 	_, err := into.ReadFrom(io.LimitReader(resp.Body, maxAnswer))
 	*buf = into.Bytes()

@@ -39,7 +39,8 @@ type Agent struct {
 	opts    Options
 	log     *slog.Logger
 	store   *checkpoint.Store // nil in a dry run
-	budget  *memory.Budget
+	budget  *memory.Budget    // of what is read and queued
+	bodies  *memory.Budget    // of requests in flight
 	watcher *tailer.Watcher
 	started time.Time
 
@@ -57,7 +58,7 @@ type Agent struct {
 func New(o Options) (*Agent, error) {
 	a := &Agent{
 		opts: o, log: o.Log, cfg: o.Config, configError: o.ConfigError, started: time.Now(),
-		budget: memory.New(o.Config.Agent.QueueMemory()),
+		budget: memory.New(o.Config.Agent.QueueMemory()), bodies: memory.New(o.Config.Agent.BodyMemory()),
 	}
 	if !o.DryRun {
 		store, err := checkpoint.Open(o.Config.Agent.StateDir, checkpoint.Options{Log: o.Log})

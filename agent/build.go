@@ -114,13 +114,13 @@ func (b *builder) destination(ctx context.Context, e *config.Emit) (emit.Destina
 			Flow: b.cfg.Name, Name: e.Name, Stream: e.Stream, StreamARN: e.StreamARN, Client: session.Kinesis(), Invalidate: session.Invalidate,
 			Order: e.Order, Aggregate: e.Aggregate, AggregateSize: int(e.AggregateSize), MaxWait: e.MaxWait, MaxRequests: e.MaxRequests,
 			ShardRateLimit: e.ShardRateLimit, StateDir: b.whole.Agent.StateDir,
-			MaxRefused: e.DeadLetter.MaxRate, Memory: b.share, DeadLetters: letters, Log: b.a.log,
+			MaxRefused: e.DeadLetter.MaxRate, Memory: b.share, Bodies: b.a.bodies.Share(), DeadLetters: letters, Log: b.a.log,
 		})
 	case "firehose":
 		return firehose.New(firehose.Options{
 			Flow: b.cfg.Name, Name: e.Name, Stream: e.Stream, Client: session.Firehose(), Invalidate: session.Invalidate,
 			Aggregate: e.Aggregate, AggregateSize: int(e.AggregateSize), Delimiter: e.Delimiter, MaxWait: e.MaxWait, MaxRequests: e.MaxRequests,
-			MaxRefused: e.DeadLetter.MaxRate, Memory: b.share, DeadLetters: letters, Log: b.a.log,
+			MaxRefused: e.DeadLetter.MaxRate, Memory: b.share, Bodies: b.a.bodies.Share(), DeadLetters: letters, Log: b.a.log,
 		})
 	}
 	return nil, fmt.Errorf("emit %q is of a kind that this version does not know", e.Kind)

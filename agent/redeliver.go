@@ -48,7 +48,7 @@ func NewRedelivery(ctx context.Context, o Options, flowName, name string) (*Rede
 		share: budget.Share(), dir: dir,
 		refused: emit.NewDeadLetters(emit.DeadLetterOptions{StateDir: dir, Flow: flow.Name, Destination: e.Name}).Path(),
 	}
-	b := &builder{a: &Agent{opts: o, log: o.Log, budget: budget}, whole: &whole, cfg: flow, share: r.share}
+	b := &builder{a: &Agent{opts: o, log: o.Log, budget: budget, bodies: memory.New(whole.Agent.BodyMemory())}, whole: &whole, cfg: flow, share: r.share}
 	if r.destination, err = b.destination(ctx, &e); err != nil {
 		return nil, errors.Join(fmt.Errorf("emit %q: %w", name, err), os.RemoveAll(dir))
 	}

@@ -108,8 +108,12 @@ const readBlock = 256 << 10
 func (f *Flow) MemoryNeed() int64 { return 2*f.Tail.MaxRecordSize + readBlock }
 
 // QueueMemory is the part of memory_limit for read blocks and queues, in bytes: half of it, of which half is guaranteed to the flows in even
-// parts and half is lent. The other half is for the bodies of requests in flight, and for what waits to be collected.
+// parts and half is lent.
 func (a *Agent) QueueMemory() int64 { return a.MemoryLimit / 2 }
+
+// BodyMemory is the part of memory_limit for requests in flight, in bytes: three eighths, divided among the destinations the same way. The
+// last eighth is for what waits to be collected.
+func (a *Agent) BodyMemory() int64 { return a.MemoryLimit / 8 * 3 }
 
 func flowCount(n int) string {
 	if n == 1 {

@@ -60,8 +60,10 @@ type Options struct {
 	// Timeout of a request; 0 means 30 s.
 	Timeout time.Duration
 	// MaxRefused is max_rate of dead letters; 0 means 100 a minute.
-	MaxRefused  int
-	Memory      *memory.Share
+	MaxRefused int
+	Memory     *memory.Share
+	// Bodies is the destination's own share of the memory for requests in flight, which it closes. Nil is no bound but MaxRequests.
+	Bodies      *memory.Share
 	DeadLetters *emit.DeadLetters
 	// Invalidate throws the client's cached credentials away. It may be nil.
 	Invalidate func()
@@ -102,6 +104,7 @@ func New(o Options) (*lane.Engine, error) {
 		Timeout:       o.Timeout,
 		MaxRefused:    o.MaxRefused,
 		Memory:        o.Memory,
+		Bodies:        o.Bodies,
 		DeadLetters:   o.DeadLetters,
 		Invalidate:    o.Invalidate,
 		Log:           o.Log.With("flow", o.Flow),

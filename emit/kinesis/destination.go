@@ -67,6 +67,7 @@ func New(o Options) (*Destination, error) {
 		Timeout:       o.Timeout,
 		MaxRefused:    o.MaxRefused,
 		Memory:        o.Memory,
+		Bodies:        o.Bodies,
 		DeadLetters:   o.DeadLetters,
 		Invalidate:    o.Invalidate,
 		Log:           o.Log,

@@ -58,8 +58,10 @@ type Options struct {
 	// DryRun says that the service knows PutRecords with DryRun: AWS itself does, others may store such a record.
 	DryRun bool
 	// StateDir is agent.state_dir: the list of shards is kept there for the next start. Empty keeps it nowhere.
-	StateDir    string
-	Memory      *memory.Share
+	StateDir string
+	Memory   *memory.Share
+	// Bodies is the destination's own share of the memory for requests in flight, which it closes. Nil is no bound but MaxRequests.
+	Bodies      *memory.Share
 	DeadLetters *emit.DeadLetters
 	// Invalidate throws the client's cached credentials away. It may be nil.
 	Invalidate func()

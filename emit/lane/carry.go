@@ -2,10 +2,10 @@ package lane
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/kinetail/kinetail/emit"
+	"github.com/kinetail/kinetail/emit/buffer"
 	"github.com/kinetail/kinetail/emit/retry"
 )
 
@@ -15,17 +15,27 @@ const maxBisect = 64
 
 // carry brings a request to the service, with as many calls as it takes to find what the service refuses, and settles it.
 func (e *Engine) carry(r *request) {
-	if e.o.Aggregator != nil {
-		r.arena = slices.Grow(r.arena, r.size) // at once, for growing bit by bit copies and clears twice as much
-	}
-	for i := range r.units {
-		e.build(r, &r.units[i])
-	}
-	if !e.probed(r) {
-		e.try(r, r.units)
+	room, ok := e.enter(r)
+	if ok {
+		if e.o.Aggregator != nil {
+			r.arena = buffer.Get(r.size)
+			defer func(arena *[]byte) { buffer.Put(arena) }(r.arena) // settle gives r away
+		}
+		for i := range r.units {
+			e.build(r, &r.units[i])
+		}
+		if !e.probed(r) {
+			e.try(r, r.units)
+		}
+	} else { // the engine ends
+		r.fault = retry.Fault{Class: retry.Transient, Code: "not sent"}
+		r.decide(r.units, r.fault)
 	}
 	e.judge(r)
 	e.settle(r)
+	if ok {
+		e.exit(room)
+	}
 	e.signal()
 }
 
@@ -43,7 +53,7 @@ func (e *Engine) build(r *request, u *Unit) {
 		u.Data = u.First.Data()
 		return
 	}
-	r.arena = e.o.Aggregator.Build(r.arena, u)
+	*r.arena = e.o.Aggregator.Build(*r.arena, u)
 }
 
 // try sends units and adds them to r.done with their verdicts, in their order. It reports whether all of them were accepted.

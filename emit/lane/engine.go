@@ -199,6 +199,9 @@ func (e *Engine) Close() error {
 	e.credit, e.queued, e.queuedBytes = 0, 0, 0
 	e.mu.Unlock()
 	e.o.Memory.Release(held)
+	if e.o.Bodies != nil {
+		e.o.Bodies.Close()
+	}
 	return nil
 }
 

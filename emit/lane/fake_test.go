@@ -164,7 +164,7 @@ func newBench(t testing.TB, s *service, change func(*Options)) *bench {
 	b.share = memory.New(16 << 20).Share()
 	b.letters = emit.NewDeadLetters(emit.DeadLetterOptions{StateDir: t.TempDir(), Flow: "f", Destination: "d"})
 	o := Options{
-		Kind: "fake", Sender: s, Map: lanes(8), Memory: b.share, DeadLetters: b.letters,
+		Kind: "fake", Sender: s, Map: lanes(8), Memory: b.share, Bodies: memory.New(8 << 20).Share(), DeadLetters: b.letters,
 		Limits: Limits{Records: 500, RequestBytes: 1 << 20, RecordBytes: 1 << 20, KeyChars: 256},
 		Log:    slog.New(slog.NewTextHandler(b.log, nil)),
 	}

@@ -93,7 +93,10 @@ type Options struct {
 	// MaxRefused is how many records the service may refuse in a minute until the circuit opens; 0 means 100.
 	MaxRefused int
 	// Memory is the flow's share. What the engine copies is acquired from it.
-	Memory      *memory.Share
+	Memory *memory.Share
+	// Bodies is the destination's own share of the memory for requests in flight: one that finds no room waits. The engine closes it. Nil
+	// is no bound but MaxRequests.
+	Bodies      *memory.Share
 	DeadLetters *emit.DeadLetters
 	// Invalidate throws cached credentials away. It may be nil.
 	Invalidate func()

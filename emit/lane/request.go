@@ -45,7 +45,7 @@ type request struct {
 	units    []Unit // as packed
 	done     []Unit // with their verdicts; more than units where aggregates had to be divided
 	verdicts []retry.Fault
-	arena    []byte
+	arena    *[]byte      // lent while it is carried, where there are aggregates
 	busy     []int        // lanes whose keyed records are in it
 	seen     map[Hash]int // of the lane being packed: key -> unit
 	size     int          // bytes of data and keys
@@ -69,12 +69,8 @@ func (r *request) free() {
 	clear(r.done)
 	clear(r.verdicts)
 	clear(r.seen)
-	arena := r.arena[:0]
-	if cap(arena) > 2<<20 { // a full request of aggregates is 1 MiB
-		arena = nil
-	}
 	*r = request{
-		units: r.units[:0], done: r.done[:0], verdicts: r.verdicts[:0], arena: arena, busy: r.busy[:0], seen: r.seen,
+		units: r.units[:0], done: r.done[:0], verdicts: r.verdicts[:0], busy: r.busy[:0], seen: r.seen,
 	}
 	requests.Put(r)
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/kinetail/kinetail/emit/buffer"
 )
 
 // maxAnswer bounds what is read of an answer, in bytes: 500 results of which each may hold an error message.
@@ -72,9 +74,9 @@ func (p protocol) DeserializeResponse(ctx context.Context, schema *smithy.Operat
 
 // read hands the whole answer to parse. What can't be understood may have been carried out all the same, as the error tells.
 func read(resp *smithyhttp.Response, parse func([]byte) error) error {
-	buf := answers.Get().(*[]byte)
-	defer recycle(&answers, buf)
-	into := bytes.NewBuffer((*buf)[:0])
+	buf := buffer.Get(int(min(max(resp.ContentLength, 0)+bytes.MinRead, maxAnswer)))
+	defer buffer.Put(buf)
+	into := bytes.NewBuffer(*buf)
 	_, err := into.ReadFrom(io.LimitReader(resp.Body, maxAnswer))
 	*buf = into.Bytes()
 	if err == nil {

@@ -75,7 +75,7 @@ func (s *Share) Acquire(ctx context.Context, n int64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for !s.take(n) {
-		if n > s.guaranteed()+b.pool/2 {
+		if n > s.guaranteed()+b.pool/2 { // Most
 			return fmt.Errorf("%d bytes: %w", n, ErrTooLarge)
 		}
 		wake := b.wake
@@ -114,6 +114,13 @@ func (s *Share) take(n int64) bool {
 	}
 	s.b.lent += more
 	return true
+}
+
+// Most is the largest number of bytes that Acquire can ever take at once, as long as no share is added.
+func (s *Share) Most() int64 {
+	s.b.mu.Lock()
+	defer s.b.mu.Unlock()
+	return s.guaranteed() + s.b.pool/2
 }
 
 // guaranteed needs b.mu.

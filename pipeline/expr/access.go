@@ -186,6 +186,17 @@ func (c *compiler) traverse(n node, steps hcl.Traversal) node {
 		}
 		from, none := n.eval, c.none()
 		rng := step.SourceRange()
+		if element := n.element; element != nil && whole {
+			n = node{rng: rng, eval: func(env *Env) record.Value {
+				v, ok := element(env, at)
+				if ok || v.Kind() == record.Error {
+					return v
+				}
+				env.failure = "a part that the value does not have"
+				return none
+			}}
+			continue
+		}
 		n = node{rng: rng, eval: func(env *Env) record.Value {
 			v := from(env)
 			switch v.Kind() {

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -101,6 +102,13 @@ func TestValues(t *testing.T) {
 		{`replace(record.path, "api", "v1")`, `"/v1/users"`},
 		{`substr(record.path, 1, 3)`, `"api"`},
 		{`split("/", record.path)[1]`, `"api"`},
+		{`split("/", record.path)[0]`, `""`},
+		{`split("/", record.path)[2]`, `"users"`},
+		{`split("/", record.path)[3]`, `null`},
+		{`split("", record.method)[1]`, `"E"`},
+		{`split("", record.method)[3]`, `null`},
+		{`split("/", record.missing)[0]`, `null`},
+		{`split("/", record.path)["1"]`, `"api"`},
 		{`join(",", [record.method, record.status])`, `"GET,404"`},
 		{`md5(record.method)`, `"7528035a93ee69cedb1dbddb2f0bfcc8"`},
 		{`cidrcontains("10.0.0.0/8", record.client)`, `true`},
@@ -143,6 +151,18 @@ func BenchmarkFilter(b *testing.B) {
 			}
 			b.ReportMetric(float64((cpuTime()-began).Nanoseconds())/float64(b.N), "cpu-ns/op")
 		})
+	}
+}
+
+func BenchmarkSplitPart(b *testing.B) {
+	p := compile(b, `split(" ", record.line)[0]`)
+	env := testEnv()
+	env.Record.Set("line", record.Of(strings.Repeat("10.0.0.1 - - [22/Nov/2026] ", 10)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if s, _ := p.Text(env); s != "10.0.0.1" {
+			b.Fatal(s)
+		}
 	}
 }
 

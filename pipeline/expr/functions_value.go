@@ -372,7 +372,46 @@ func buildSplit(c *compiler, call *hclsyntax.FunctionCallExpr, args []node) node
 		return record.OfList(values)
 	})(c, call, args)
 	n.static = record.List
+	first, second, none := args[0].eval, args[1].eval, c.none()
+	n.element = func(env *Env, i int64) (record.Value, bool) {
+		v := first(env)
+		sep, ok := env.text(v)
+		if !ok {
+			return env.unfit(v, none), false
+		}
+		v = second(env)
+		s, ok := env.text(v)
+		if !ok {
+			return env.unfit(v, none), false
+		}
+		part, ok := splitPart(s, sep, i)
+		return record.Of(part), ok
+	}
 	return n
+}
+
+// splitPart is strings.Split(s, sep)[i], if there is one, without making the others: for a partition key out of a log line that is the
+// largest part of the line's cost.
+func splitPart(s, sep string, i int64) (string, bool) {
+	if i < 0 {
+		return "", false
+	}
+	if sep == "" {
+		parts := strings.Split(s, sep)
+		if i >= int64(len(parts)) {
+			return "", false
+		}
+		return parts[i], true
+	}
+	for ; i > 0; i-- {
+		_, after, found := strings.Cut(s, sep)
+		if !found {
+			return "", false
+		}
+		s = after
+	}
+	part, _, _ := strings.Cut(s, sep)
+	return part, true
 }
 
 // buildCIDRContains compiles cidrcontains(prefix, address or prefix). Addresses of the other family are outside.

@@ -94,6 +94,9 @@ type node struct {
 	static record.Kind
 	// template is set for "...": it is a string even where it fails.
 	template bool
+	// element is set where a member of a list is cheaper to make than the list: the i-th, and false where there is none. What is no list
+	// is an error or null, as eval has it.
+	element func(env *Env, i int64) (record.Value, bool)
 	// succeeds says, where that is cheaper to know than the value, whether eval has no error.
 	succeeds func(*Env) Verdict
 

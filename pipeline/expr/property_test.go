@@ -194,7 +194,7 @@ func drawCall(t *rapid.T, sub func() string) string {
 		"tostring", "tonumber", "tobool", "keys", "values", "signum", "strrev", "title", "can", "try", "reverse", "sort", "distinct",
 	}
 	two := []string{"startswith", "endswith", "strcontains", "trimprefix", "trimsuffix", "trim", "split", "min", "max", "coalesce", "contains", "concat", "merge"}
-	switch rapid.IntRange(0, 11).Draw(t, "call") {
+	switch rapid.IntRange(0, 12).Draw(t, "call") {
 	case 0, 1, 2, 3:
 		return fmt.Sprintf("%s(%s)", pick(t, one...), sub())
 	case 4, 5, 6:
@@ -209,6 +209,9 @@ func drawCall(t *rapid.T, sub func() string) string {
 	case 10:
 		return fmt.Sprintf(pick(t, `lookup(record.obj, %s, "d")`, `jsondecode(jsonencode(%s))`, `join("-", [%s, "z"])`, `base64decode(base64encode(%s))`,
 			`cidrcontains("10.0.0.0/8", %s)`, `contains(["x", "y", 2, true, null], %s)`, `formatdate("YYYY-MM-DD", try(%s, record.time))`, `format("%%s|%%v", "x", %s)`), sub())
+	}
+	if rapid.Bool().Draw(t, "split") {
+		return fmt.Sprintf("split(%s, %s)[%d]", pick(t, `"l"`, `" "`, `""`, `"lo"`, "record.s", sub()), sub(), rapid.IntRange(0, 5).Draw(t, "part"))
 	}
 	return fmt.Sprintf("timeadd(record.time, %s)", pick(t, `"1h"`, `"-90s"`, "record.s"))
 }

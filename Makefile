@@ -22,12 +22,14 @@ GOLANGCI         := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 # How long each fuzz target runs, and how often each benchmark.
 FUZZTIME   ?= 20s
 BENCHCOUNT ?= 1
+BENCH_MB   ?= 1000
+BENCH_RUNS ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race check vet scenarios integration chaos fmt fmt-check lint bench mutants fuzz tools clean
+.PHONY: help build demo test race check vet scenarios integration chaos fmt fmt-check lint bench bench-e2e mutants fuzz tools clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## the static binary, bin/kinetail
 	CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)' -o bin/kinetail ./agent/cmd/kinetail
@@ -76,6 +78,9 @@ lint: $(GOLANGCI) ## golangci-lint, with .golangci.yml
 
 bench: ## all Go benchmarks; BENCHCOUNT=10 for benchstat
 	$(GO) test -run '^$$' -bench . -benchmem -count $(BENCHCOUNT) ./...
+
+bench-e2e: build ## what a gigabyte of log costs, beside what its bytes cost; BENCH_MB (1000), BENCH_RUNS (5), BENCH_CASES=regexp
+	$(GO) run ./agent/bench -mb $(BENCH_MB) -runs $(BENCH_RUNS) -cases '$(BENCH_CASES)'
 
 mutants: ## break each invariant on purpose, and see a test go red
 	$(GO) run ./mutants

@@ -27,6 +27,7 @@ var rooms = []string{"agent", "emit", "pipeline", "tailer"}
 // fakeUsers may import the fake outside of tests.
 var fakeUsers = []string{
 	module + "/agent/demo",
+	module + "/agent/bench", // a program of its own
 }
 
 // vagueNames say nothing about what is inside, and so attract everything.

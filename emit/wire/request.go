@@ -43,7 +43,7 @@ func appendPutRecords(b []byte, in *kinesis.PutRecordsInput) []byte {
 			b = append(b, ',')
 		}
 		b = append(b, `{"Data":"`...)
-		b = base64.StdEncoding.AppendEncode(b, r.Data)
+		b = appendBase64(b, r.Data)
 		b = append(b, '"')
 		b = appendText(b, `,"PartitionKey":`, r.PartitionKey)
 		b = appendText(b, `,"ExplicitHashKey":`, r.ExplicitHashKey)
@@ -63,7 +63,7 @@ func appendPutRecordBatch(b []byte, in *firehose.PutRecordBatchInput) []byte {
 			b = append(b, ',')
 		}
 		b = append(b, `{"Data":"`...)
-		b = base64.StdEncoding.AppendEncode(b, in.Records[i].Data)
+		b = appendBase64(b, in.Records[i].Data)
 		b = append(b, `"}`...)
 	}
 	b = append(b, ']')

@@ -79,7 +79,7 @@ func clearSocket(path string) error {
 	return os.Remove(path)
 }
 
-// peerListener closes connections from other users than root and the agent's own.
+// peerListener closes connections from other users than root and the agent's own, and hands on the rest with their user.
 type peerListener struct {
 	*net.UnixListener
 	log *slog.Logger
@@ -93,11 +93,34 @@ func (l peerListener) Accept() (net.Conn, error) {
 		}
 		uid, err := peer(c)
 		if err == nil && (uid == 0 || int(uid) == os.Geteuid()) {
-			return c, nil
+			return peerConn{c, uid}, nil
 		}
 		l.log.Warn("refused a connection to the control socket", "uid", uid, "error", err)
 		_ = c.Close()
 	}
+}
+
+// peerConn is a connection whose other end is known.
+type peerConn struct {
+	*net.UnixConn
+	uid uint32
+}
+
+type peerKey struct{}
+
+// withPeer is http.Server's ConnContext: it remembers who connected.
+func withPeer(ctx context.Context, c net.Conn) context.Context {
+	if p, ok := c.(peerConn); ok {
+		return context.WithValue(ctx, peerKey{}, p.uid)
+	}
+	return ctx
+}
+
+// PeerUID tells a Route's handler which user asks: the effective uid the process had when it connected, as the kernel says (SO_PEERCRED). It is not
+// ok for a request that did not come over the control socket.
+func PeerUID(r *http.Request) (uid uint32, ok bool) {
+	uid, ok = r.Context().Value(peerKey{}).(uint32)
+	return uid, ok
 }
 
 func peer(c *net.UnixConn) (uid uint32, err error) {

@@ -64,7 +64,9 @@ func Listen(address string, h http.Handler, log *slog.Logger) (*Server, error) {
 
 func serve(l net.Listener, h http.Handler, log *slog.Logger) *Server {
 	s := &Server{
-		http: &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute},
+		http: &http.Server{
+			Handler: h, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, ConnContext: withPeer,
+		},
 		done: make(chan struct{}),
 	}
 	go func() {

@@ -10,21 +10,11 @@ import (
 	"net/http"
 	"os"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // Handler serves /healthz (200 while alive says the agent's loops make progress), /readyz (503 with the reasons while something keeps it
 // from delivering) and /metrics for Prometheus, and nothing else.
 func Handler(snapshot func() *Snapshot, alive func() error) http.Handler {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(
-		collector{snapshot},
-		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		var reasons []string
@@ -34,7 +24,7 @@ func Handler(snapshot func() *Snapshot, alive func() error) http.Handler {
 		answer(w, reasons)
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, snapshot().Trouble()) })
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /metrics", serveMetrics(snapshot))
 	return mux
 }
 

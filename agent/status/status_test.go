@@ -5,10 +5,13 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 	"go.uber.org/goleak"
 )
 
@@ -61,22 +64,48 @@ func TestReadyUntilSomethingIsWrong(t *testing.T) {
 }
 
 func TestMetricsAreWellFormed(t *testing.T) {
-	problems, err := testutil.CollectAndLint(collector{sample})
+	_, body := get(t, Handler(sample, func() error { return nil }), "/metrics")
+	// Prometheus's own parser and its opinion of our names are the judges.
+	problems, err := promlint.New(strings.NewReader(body)).Lint()
 	if err != nil || len(problems) > 0 {
 		t.Errorf("%v %v", problems, err)
 	}
-	_, body := get(t, Handler(sample, func() error { return nil }), "/metrics")
 	for _, want := range []string{
 		`kinetail_lag_bytes{flow="web"} 42`,
 		`kinetail_gap_bytes_total{flow="web"} 7`,
 		`kinetail_files_followed{flow="web"} 2`,
 		`kinetail_records_sent_total{destination="kinesis",flow="web"} 9`,
 		`kinetail_build_info{version="1.2.3"} 1`,
-		"process_cpu_seconds_total",
+		"process_cpu_seconds_total ", "process_resident_memory_bytes ", "process_open_fds ", "go_goroutines ",
+		`kinetail_records_filtered_total{flow="web",reason="sample"} 0`,
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("missing %s", want)
 		}
+	}
+}
+
+// Whatever a configuration calls its flows, a scrape is understood, and the names come back as they are.
+func TestLabelsOfAnyKind(t *testing.T) {
+	s := sample()
+	second := s.Flows[0]
+	s.Flows = append(s.Flows, second)
+	s.Flows[0].Name, s.Flows[1].Name = "a \"b\" \\ {,}=\n#", "ü \xff"
+	_, body := get(t, Handler(func() *Snapshot { return s }, nil), "/metrics")
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(body))
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, body)
+	}
+	var names []string
+	for _, m := range families["kinetail_lag_seconds"].GetMetric() {
+		names = append(names, m.GetLabel()[0].GetValue())
+		if m.GetGauge().GetValue() != 1.5 {
+			t.Errorf("the value is %v", m.GetGauge().GetValue())
+		}
+	}
+	if want := []string{s.Flows[0].Name, "ü \uFFFD"}; !slices.Equal(names, want) {
+		t.Errorf("%q, want %q", names, want)
 	}
 }
 

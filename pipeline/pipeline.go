@@ -63,6 +63,7 @@ func New(steps []Step, encoders []*Encoder, o Options) (*Pipeline, error) {
 	}
 	p.state.env.Record = &p.state.record
 	p.state.env.Host = o.Host
+	p.state.env.Now = p.now
 	p.state.counts = &p.counts
 	return p, nil
 }

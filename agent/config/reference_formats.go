@@ -29,6 +29,7 @@ var formatExamples = map[string]formatExample{
 	"apache_error": {line: `[Sun Nov 22 10:00:00.123456 2026] [proxy:error] [pid 7:tid 8] [client 192.0.2.7:4711] AH00957: attempt to connect failed`},
 	"syslog":       {line: `<165>1 2026-11-22T10:00:00.003Z web-1 app 4711 ID47 [meta@32473 user="alice"] started`},
 	"csv":          {`2026-11-22,warn,"one, two"`, formats.Options{Columns: []string{"day", "level", "text"}}, `columns = ["day", "level", "text"]`},
+	"split":        {`12 || web || - || ready`, formats.Options{Columns: []string{"n", "app", "user", "text"}, Separator: `\|\|`, NullValue: "-"}, "columns = [\"n\", \"app\", \"user\", \"text\"]`, `separator = \"\\\\|\\\\|\"` and `null_value = \"-\""},
 	"regex":        {`WARN disk at 91%`, formats.Options{Pattern: `^(?P<level>[A-Z]+) (?P<what>\w+) at (?P<percent>\d+)%$`}, `pattern = "^(?P<level>[A-Z]+) (?P<what>\\w+) at (?P<percent>\\d+)%$"`},
 	"grok":         {`WARN 192.0.2.7 closed`, formats.Options{Pattern: `%{LOGLEVEL:level} %{IP:client} %{GREEDYDATA:text}`}, `pattern = "%%{LOGLEVEL:level} %%{IP:client} %%{GREEDYDATA:text}"`},
 	"kv":           {`a:1|b:two`, formats.Options{Pairs: "|", Values: ":"}, "pair_separator = \"|\"` and `value_separator = \":\""},

@@ -33,6 +33,7 @@ Filters, ` + "`set`, `template`, `partition_key`, `key`" + ` are computed for ea
 | ` + "`file.path`, `file.name`, `file.dir`" + ` | the followed path, its last component, and the rest |
 | ` + "`host.name`" + ` | this host's name |
 | ` + "`k8s.namespace`, `k8s.pod`, `k8s.container`, `k8s.uid`, `k8s.restart`, `k8s.container_id`" + ` | what the path of a container's log under ` + "`/var/log/pods` or `/var/log/containers`" + ` says; null elsewhere |
+| ` + "`now.rfc3339`, `now.unix_ms`" + ` | the time now, in UTC, to the millisecond |
 | ` + "`local.<name>`" + ` | a value of a locals block |
 
 A missing field is null. ` + "`==` and `!=`" + ` take null as a value; ordering and arithmetic with null yield null, and so does an operation that fails, which is counted. A filter whose
@@ -123,7 +124,9 @@ var descriptions = map[string]string{
 	"flow.parse.strings":          "Leave all values text: by default numbers and booleans are recognised.",
 	"flow.parse.names":            "Field names and values of the Java agent's LOGTOJSON.",
 	"flow.parse.timezone":         "Of time stamps that have none: a name of the tz database, or `Local`. By default UTC.",
-	"flow.parse.columns":          "The names of the columns, in their order; `\"\"` leaves one out.",
+	"flow.parse.columns":          "The names of the columns, in their order; `\"\"` leaves one out. In regex, the names of the groups, if they have none in the pattern.",
+	"flow.parse.separator":        "Matches what is between the parts. By default white space.",
+	"flow.parse.null_value":       "A text that stands for nothing, such as `\"-\"`: it becomes null, and so does a group of the pattern that took no part, which is left out otherwise.",
 	"flow.parse.delimiter":        "The character between columns.",
 	"flow.parse.pattern":          "With named groups, `(?P<name>...)`; in grok `%%{PATTERN:field}`, `%%{PATTERN:field:int}`. A heredoc keeps backslashes as they are.",
 	"flow.parse.patterns":         "More named patterns.",
@@ -219,6 +222,7 @@ var descriptions = map[string]string{
 	"format nginx_error":  "nginx's error log.",
 	"format apache_error": "Apache's error log, 2.2 and 2.4.",
 	"format syslog":       "RFC 3164 and RFC 5424, told apart by themselves.",
+	"format split":        "Parts with anything between them, without quotes. Space around a part is taken off. Columns that a line does not have are null, and empty parts at its end count as such; what is behind the last column is left out.",
 	"format csv":          "Columns, quoted as in RFC 4180. A line with another number of columns is not in the format.",
 	"format regex":        "The named groups of a regular expression (RE2).",
 	"format grok":         "Named patterns, as Logstash has them.",

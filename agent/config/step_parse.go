@@ -21,14 +21,15 @@ var parseArguments = map[string][]string{
 	"apache_error": {"timezone", "names"},
 	"syslog":       {"timezone", "names"},
 	"csv":          {"strings", "columns", "delimiter", "timestamp_field", "timestamp_format", "timezone"},
-	"regex":        {"strings", "pattern", "timestamp_field", "timestamp_format", "timezone"},
+	"split":        {"strings", "columns", "separator", "null_value", "timestamp_field", "timestamp_format", "timezone"},
+	"regex":        {"strings", "pattern", "columns", "null_value", "timestamp_field", "timestamp_format", "timezone"},
 	"grok":         {"strings", "pattern", "patterns", "timestamp_field", "timestamp_format", "timezone"},
 	"kv":           {"strings", "pair_separator", "value_separator", "timestamp_field", "timestamp_format", "timezone"},
 }
 
 // allParseArguments are those of all formats.
 var allParseArguments = []string{
-	"into", "strings", "names", "timezone", "columns", "delimiter", "pattern", "patterns", "pair_separator", "value_separator",
+	"into", "strings", "names", "timezone", "columns", "delimiter", "separator", "null_value", "pattern", "patterns", "pair_separator", "value_separator",
 	"timestamp_field", "timestamp_format",
 }
 
@@ -67,7 +68,7 @@ func (b *body) parse() stepMaker {
 	}
 	if asked("columns") {
 		b.strs("columns", &o.Columns)
-		if !b.has("columns") && ok {
+		if !b.has("columns") && ok && o.Format != "regex" {
 			b.need("columns", "the names of the columns", `columns = ["time", "level", "text"]`)
 		}
 	}
@@ -79,6 +80,13 @@ func (b *body) parse() stepMaker {
 			}
 			return &problem{summary: fmt.Sprintf("delimiter cannot be %q", s), detail: `It is one character of ASCII other than a quote, such as ";" or "\t".`}
 		})
+	}
+	if asked("separator") {
+		o.Separator = `\s+`
+		b.regexp("separator", &o.Separator)
+	}
+	if asked("null_value") {
+		b.str("null_value", &o.NullValue, notEmpty("null_value"))
 	}
 	if asked("pattern") {
 		b.parsePattern(&o)

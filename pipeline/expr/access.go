@@ -27,6 +27,14 @@ func rootsOf(scope *Scope) map[string]map[string]func(*Env) record.Value {
 		},
 		"host": {"name": text(func(env *Env) string { return env.Host })},
 		"k8s":  {},
+		"now": {
+			"rfc3339": func(env *Env) record.Value {
+				start := len(env.arena)
+				env.arena = env.now().UTC().AppendFormat(env.arena, "2006-01-02T15:04:05.000Z")
+				return record.Of(env.made(start))
+			},
+			"unix_ms": func(env *Env) record.Value { return record.OfInt(env.now().UnixMilli()) },
+		},
 	}
 	for name, get := range podAttributes {
 		all["k8s"][name] = podAttribute(get)

@@ -14,7 +14,7 @@ func (c *compiler) template(e *hclsyntax.TemplateExpr) node {
 	for i, p := range e.Parts {
 		n := c.compile(p)
 		if n.static == record.List || n.static == record.Object {
-			c.errorf(n.rng, "Invalid template interpolation value", "A %s can't be put into a string; use jsonencode.", n.static)
+			c.errorf(n.rng, "Invalid template interpolation value", "A %s can't be put into a string; use tojson.", n.static)
 		}
 		if n.isConst && n.static == record.Null {
 			c.errorf(n.rng, "Invalid template interpolation value", "The expression is null, which can't be put into a string.")

@@ -1,6 +1,8 @@
 package expr
 
 import (
+	"time"
+
 	"github.com/kinetail/kinetail/pipeline/record"
 )
 
@@ -12,6 +14,8 @@ type Env struct {
 	Path, Name, Dir string
 	// Host is host.name.
 	Host string
+	// Now is the clock of now.*; nil is time.Now.
+	Now func() time.Time
 
 	// Failures counts evaluations whose result was null because an operation failed, since the Env was made.
 	Failures int64
@@ -74,6 +78,13 @@ func (env *Env) field(name string, slot uint8) *record.Value {
 		env.hints[slot] = uint16(i)
 	}
 	return &env.Record.Fields[i].Value
+}
+
+func (env *Env) now() time.Time {
+	if env.Now != nil {
+		return env.Now()
+	}
+	return time.Now()
 }
 
 // fail makes the Error value; reason is for people and constant, so that failing costs no allocation.

@@ -48,7 +48,9 @@ func testEnv() *Env {
 	r.Add("a-b", record.Of("dash"))
 	r.Add("text", record.Of("42"))
 	r.Add("nested", record.OfJSON(`{"a": {"b": [1, "two", {"c": true}]}, "s": "q\"x"}`))
-	return &Env{Record: r, Path: "/var/log/x.log", Name: "x.log", Dir: "/var/log", Host: "web1"}
+	return &Env{Record: r, Path: "/var/log/x.log", Name: "x.log", Dir: "/var/log", Host: "web1", Now: func() time.Time {
+		return time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.UTC)
+	}}
 }
 
 func show(v record.Value) string {
@@ -118,6 +120,13 @@ func TestValues(t *testing.T) {
 		{`upper(local.env)`, `"DEV"`},
 		{`[for x in local.list : upper(x)]`, `["A","B"]`},
 		{`{ b = record.status, a = local.env }`, `{"a":"dev","b":404}`},
+		{`tojson(record.path)`, `"\"/api/users\""`},
+		{`tojson({ b = "<&>", a = 1 })`, `"{\"a\":1,\"b\":\"<&>\"}"`},
+		{`tojson(record.missing)`, `"null"`},
+		{`tojson(record.nested)`, `"{\"a\": {\"b\": [1, \"two\", {\"c\": true}]}, \"s\": \"q\\\"x\"}"`},
+		{`startswith(tojson(record), "{\"client\":\"10.1.2.3\",\"ident\":null,\"method\"")`, `true`},
+		{`now.rfc3339`, `"2026-01-02T03:04:05.006Z"`},
+		{`now.unix_ms`, `1767323045006`},
 		{`jsonencode(record.nested.a)`, `"{\"b\":[1,\"two\",{\"c\":true}]}"`},
 		{`record[record.missing == null ? "method" : "x"]`, `"GET"`},
 		{`tonumber(record.text) * 2`, `84`},

@@ -78,6 +78,7 @@ func init() {
 		"timeadd":      {stdlib.TimeAddFunc, nil},
 		"title":        {stdlib.TitleFunc, nil},
 		"tobool":       {stdlib.MakeToFunc(cty.Bool), buildToBool},
+		"tojson":       {toJSONFunc, buildToJSON},
 		"tonumber":     {stdlib.MakeToFunc(cty.Number), buildToNumber},
 		"tostring":     {stdlib.MakeToFunc(cty.String), buildToString},
 		"trim":         {stdlib.TrimFunc, text2(trim)},

@@ -47,7 +47,7 @@ func TestRefusedAtLoad(t *testing.T) {
 		{`1 + "x" + record.a`, `"x"`, `a number is required`},
 		{`contains("x", record.a)`, `"x"`, `strcontains`},
 		{`lower(null) == record.a`, `null`, `must not be null`},
-		{`"a${[record.a]}"`, `[record.a]`, `jsonencode`},
+		{`"a${[record.a]}"`, `[record.a]`, `tojson`},
 	} {
 		_, diags := tryCompile(tc.src)
 		if !diags.HasErrors() {

@@ -9,6 +9,8 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
+
+	"github.com/kinetail/kinetail/pipeline/record"
 )
 
 // The functions of Terraform that cty does not have, in cty's terms.
@@ -48,6 +50,20 @@ var (
 	startsWithFunc  = stringTest("Says whether the string begins with the prefix.", strings.HasPrefix, "str", "prefix")
 	endsWithFunc    = stringTest("Says whether the string ends with the suffix.", strings.HasSuffix, "str", "suffix")
 	strContainsFunc = stringTest("Says whether the string contains the other.", strings.Contains, "str", "substr")
+
+	toJSONFunc = function.New(&function.Spec{
+		Description: "The value as JSON, as `format = \"json\"` writes it: `tojson(record)` is the whole record, with its fields in their order.",
+		Params:      []function.Parameter{{Name: "value", Type: cty.DynamicPseudoType, AllowNull: true, AllowDynamicType: true}},
+		Type:        function.StaticReturnType(cty.String),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			v, err := fromCty(args[0])
+			if err != nil {
+				return cty.NilVal, err
+			}
+			replaced := 0
+			return cty.StringVal(string(record.AppendValue(nil, v, &replaced))), nil
+		},
+	})
 
 	base64EncodeFunc = stringMap("Encodes the string in base64.", func(s string) (string, error) {
 		return base64Encode(&Env{}, s).Str(), nil

@@ -20,12 +20,8 @@ func newCSV(o Options) (Parser, error) {
 	if len(o.Columns) == 0 {
 		return nil, errors.New("format \"csv\" needs columns = [...], the names of the columns in their order; \"\" leaves a column out")
 	}
-	seen := map[string]bool{}
-	for _, c := range o.Columns {
-		if seen[c] && c != "" {
-			return nil, fmt.Errorf("column %q is named twice", c)
-		}
-		seen[c] = true
+	if err := uniqueColumns(o.Columns); err != nil {
+		return nil, err
 	}
 	p := &csvParser{columns: o.Columns, delimiter: ',', strings: o.Strings}
 	switch {

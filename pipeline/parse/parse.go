@@ -24,14 +24,19 @@ type Options struct {
 	Timezone *time.Location
 	// Now is the clock for time stamps without a year; nil is time.Now.
 	Now func() time.Time
-	// Strings leaves all values strings: numbers and booleans are not recognised (formats "logfmt", "csv", "regex", "grok", "kv").
+	// Strings leaves all values strings: numbers and booleans are not recognised (formats "logfmt", "csv", "split", "regex", "grok",
+	// "kv").
 	Strings bool
 	// Names is "" or "kinesis-agent", which gives the Java agent's field names and values ("common", "combined", "apache_error", "syslog").
 	Names string
-	// Columns are the names of the columns of "csv".
+	// Columns are the names of the columns of "csv" and "split", and of the groups of "regex" where they have none.
 	Columns []string
 	// Delimiter is the byte between columns ("csv", default a comma).
 	Delimiter string
+	// Separator is the regular expression that matches what is between the parts of "split", default space.
+	Separator string
+	// NullValue is a text that stands for none: it becomes null, and so does a group that took no part (formats "split", "regex").
+	NullValue string
 	// Pattern is the expression of "regex" and "grok".
 	Pattern string
 	// Patterns are more named patterns for "grok".
@@ -58,7 +63,8 @@ var formats = map[string]format{
 	"apache_error": {newApacheError, []string{"timezone", "names"}},
 	"syslog":       {newSyslog, []string{"timezone", "names"}},
 	"csv":          {newCSV, []string{"strings", "columns", "delimiter", "timestamp"}},
-	"regex":        {newRegex, []string{"strings", "pattern", "timestamp"}},
+	"split":        {newSplit, []string{"strings", "columns", "separator", "null_value", "timestamp"}},
+	"regex":        {newRegex, []string{"strings", "pattern", "columns", "null_value", "timestamp"}},
 	"grok":         {newGrok, []string{"strings", "pattern", "patterns", "timestamp"}},
 	"kv":           {newKV, []string{"strings", "separators", "timestamp"}},
 }
@@ -82,9 +88,10 @@ func New(name string, o Options) (Parser, error) {
 	given := map[string]bool{
 		"into": o.Into != "", "timezone": o.Timezone != nil && !slices.Contains(f.takes, "timestamp"), "strings": o.Strings, "names": o.Names != "",
 		"columns": len(o.Columns) > 0, "delimiter": o.Delimiter != "", "pattern": o.Pattern != "", "patterns": len(o.Patterns) > 0,
+		"separator": o.Separator != "", "null_value": o.NullValue != "",
 		"separators": o.Pairs != "" || o.Values != "", "timestamp": o.TimestampField != "" || o.TimestampFormat != "",
 	}
-	for _, option := range []string{"into", "timezone", "strings", "names", "columns", "delimiter", "pattern", "patterns", "separators", "timestamp"} {
+	for _, option := range []string{"into", "timezone", "strings", "names", "columns", "delimiter", "pattern", "patterns", "separator", "null_value", "separators", "timestamp"} {
 		if given[option] && !slices.Contains(f.takes, option) {
 			return nil, fmt.Errorf("format %q has no %s", name, option)
 		}

@@ -208,6 +208,16 @@ func TestFormats(t *testing.T) {
 		},
 		{"apache_error", Options{}, `[x]`, ""},
 
+		{"split", Options{Columns: []string{"a", "b", "c"}, Separator: ","}, `1, "x ,true`, `{"a":1,"b":"\"x","c":true}`},
+		{"split", Options{Columns: []string{"a", "b", "c"}, Separator: ",", Strings: true}, `1,,`, `{"a":"1","b":null,"c":null}`},
+		{"split", Options{Columns: []string{"a", "b", "c"}, Separator: ",", Strings: true}, `,,3`, `{"a":"","b":"","c":"3"}`},
+		{"split", Options{Columns: []string{"a", "b"}, Separator: ","}, `x,,,z,`, `{"a":"x","b":""}`},
+		{"split", Options{Columns: []string{"a", "b"}, Separator: ","}, `x,,,`, `{"a":"x","b":null}`},
+		{"split", Options{Columns: []string{"a", "", "c"}}, "x  y\t z more", `{"a":"x","c":"z"}`},
+		{"split", Options{Columns: []string{"a", "b"}, Separator: `\|+`, NullValue: "-"}, "-||b", `{"a":null,"b":"b"}`},
+		{"split", Options{Columns: []string{"a", "b"}}, "", `{"a":null,"b":null}`},
+		{"regex", Options{Pattern: `^(\S+) (\d+)(?: (\S+))?$`, Columns: []string{"ip", "", "rest"}, NullValue: "-"}, `- 42`, `{"ip":null,"rest":null}`},
+		{"regex", Options{Pattern: `^(\S+) (\d+)$`, Columns: []string{"ip", "n"}, Strings: true}, `a 42`, `{"ip":"a","n":"42"}`},
 		{"regex", Options{Pattern: `^(?P<ip>\S+) (?P<n>\d+)(?: (?P<rest>.*))?`}, `10.0.0.1 42`, `{"ip":"10.0.0.1","n":42}`},
 		{"regex", Options{Pattern: `^(?P<n>\d+)$`}, `x`, ""},
 		{
@@ -262,6 +272,10 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 		{"csv", Options{Columns: []string{"a"}, Delimiter: "||"}, "one character"},
 		{"regex", Options{}, "named groups"},
 		{"regex", Options{Pattern: "(x)"}, "no named groups"},
+		{"regex", Options{Pattern: "(x)(y)", Columns: []string{"a"}}, "2 groups and columns has 1"},
+		{"regex", Options{Pattern: "(?P<a>x)", Columns: []string{"a"}}, "has a name already"},
+		{"split", Options{}, "columns"},
+		{"split", Options{Columns: []string{"a"}, Separator: ",*"}, "empty text"},
 		{"regex", Options{Pattern: "("}, "missing closing"},
 		{"grok", Options{Pattern: "%{IPP:x}"}, "no pattern %{IPP}"},
 		{"grok", Options{Pattern: "%{A:x}", Patterns: map[string]string{"A": "%{A}"}}, "circle"},
@@ -327,7 +341,7 @@ func allParsers(t testing.TB) map[string]Parser {
 	for _, name := range Formats() {
 		o := Options{}
 		switch name {
-		case "csv":
+		case "csv", "split":
 			o.Columns = []string{"a", "b", "c"}
 		case "regex":
 			o.Pattern = `(?P<a>\w+)[ =](?P<b>\S*)`
@@ -345,6 +359,7 @@ var benchLines = map[string]string{
 	"json":         `{"client":"203.0.113.195","user":"frank","timestamp":"2026-10-10T13:55:36Z","method":"GET","path":"/api/v1/products/12345","query":"ref=homepage","protocol":"HTTP/1.1","status":200,"bytes":23261,"agent":"Mozilla/5.0 (X11; Linux x86_64) Gecko","ok":true}`,
 	"logfmt":       `ts=2026-10-10T13:55:36Z level=info caller=main.go:12 msg="request done, all well" method=GET path=/api/v1/products/12345 status=200 bytes=23261 client=203.0.113.195 duration=12.5ms ok=true trace=4bf92f3577b34da6a3ce929d0e0e4736 component=gateway`,
 	"csv":          `203.0.113.195,frank,2026-10-10T13:55:36Z,GET,"/api/v1/products/12345",200,23261`,
+	"split":        `203.0.113.195 frank 2026-10-10T13:55:36Z GET /api/v1/products/12345 200 23261`,
 	"syslog":       `<34>Oct 11 22:14:15 mymachine su[230]: 'su root' failed for lonvick on /dev/pts/8`,
 	"nginx_error":  `2026/10/10 13:55:36 [error] 123#124: *7 connect() failed (111: Connection refused) while connecting to upstream, client: ::1, server: , request: "GET / HTTP/1.1", upstream: "http://127.0.0.1:1/", host: "x"`,
 	"apache_error": `[Fri Sep 09 10:42:29.902022 2011] [core:error] [pid 35708:tid 4328636416] [client 72.15.99.187] AH00126: File does not exist: /usr/local/x`,
@@ -354,7 +369,7 @@ var benchLines = map[string]string{
 
 func benchOptions(name string) Options {
 	switch name {
-	case "csv":
+	case "csv", "split":
 		return Options{Columns: []string{"client", "user", "time", "method", "path", "status", "bytes"}}
 	case "regex":
 		return Options{Pattern: `^(?P<client>\S+) (?P<ident>\S+) (?P<user>\S+) \[(?P<time>[^\]]+)\] "(?P<method>\S+) (?P<path>\S+) (?P<protocol>[^"]+)" (?P<status>\d+) (?P<bytes>\d+) "(?P<referer>[^"]*)" "(?P<agent>[^"]*)"$`}

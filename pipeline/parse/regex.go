@@ -8,13 +8,15 @@ import (
 	"github.com/kinetail/kinetail/pipeline/record"
 )
 
-// regexParser takes the named groups of a regular expression (RE2's syntax: linear time). Groups that did not take part are left out.
+// regexParser takes the groups of a regular expression (RE2's syntax: linear time) that have a name, their own or one of columns. Groups that did
+// not take part are left out, or null if there is a text for null.
 type regexParser struct {
 	re *regexp.Regexp
 	// sequence matches instead of re where the pattern is simple enough.
 	sequence *sequence
 	groups   []group
 	strings  bool
+	null     string
 }
 
 // group is a named group and how its text is read.
@@ -32,9 +34,13 @@ func newRegex(o Options) (Parser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w (in a quoted string a backslash is written twice; a heredoc or file(\"...\") takes it as it is)", err)
 	}
-	p := &regexParser{re: re, sequence: newSequence(o.Pattern), strings: o.Strings}
+	p := &regexParser{re: re, sequence: newSequence(o.Pattern), strings: o.Strings, null: o.NullValue}
+	names, err := groupNames(re, o.Columns)
+	if err != nil {
+		return nil, err
+	}
 	seen := map[string]bool{}
-	for i, name := range re.SubexpNames() {
+	for i, name := range names {
 		if name == "" {
 			continue
 		}
@@ -45,9 +51,26 @@ func newRegex(o Options) (Parser, error) {
 		p.groups = append(p.groups, group{index: i, name: name})
 	}
 	if len(p.groups) == 0 {
-		return nil, errors.New("the pattern has no named groups, so it makes no fields: write (?P<name>...) around what is wanted")
+		return nil, errors.New("the pattern has no named groups, so it makes no fields: write (?P<name>...) around what is wanted, or name the groups with columns = [...]")
 	}
 	return p, nil
+}
+
+// groupNames are the names of the groups by their index; columns, if there are any, name them in their order.
+func groupNames(re *regexp.Regexp, columns []string) ([]string, error) {
+	names := re.SubexpNames()
+	if len(columns) == 0 {
+		return names, nil
+	}
+	for _, name := range names {
+		if name != "" {
+			return nil, fmt.Errorf("the group %q has a name already: name the groups in the pattern, or with columns", name)
+		}
+	}
+	if re.NumSubexp() != len(columns) {
+		return nil, fmt.Errorf("the pattern has %d groups and columns has %d names: write (?:...) for a group that is no field, or \"\" as its name", re.NumSubexp(), len(columns))
+	}
+	return append([]string{""}, columns...), nil
 }
 
 func (p *regexParser) Parse(line string, r *record.Record, _ *[]byte) bool {
@@ -63,13 +86,16 @@ func (p *regexParser) Parse(line string, r *record.Record, _ *[]byte) bool {
 	for _, g := range p.groups {
 		from := at[2*g.index]
 		if from < 0 {
+			if p.null != "" {
+				r.Set(g.name, record.Value{})
+			}
 			continue
 		}
 		text := line[from:at[2*g.index+1]]
 		if text == "" && (g.kind == "int" || g.kind == "float" || r.Index(g.name) >= 0) {
 			continue // no number; or of several groups of one name another one has matched
 		}
-		r.Set(g.name, typed(text, p.strings || g.kind == "string"))
+		r.Set(g.name, nullOr(text, p.null, p.strings || g.kind == "string"))
 	}
 	return true
 }

@@ -15,10 +15,14 @@ import (
 type splitParser struct {
 	columns []string
 	at      *regexp.Regexp
-	literal string // instead of at, where it is only text
+	literal string // instead of at, where it is only text: looking for it allocates nothing
+	space   bool   // instead of at, where it is runs of white space
 	strings bool
 	null    string
 }
+
+// whiteSpace is the separator where none is given.
+const whiteSpace = `\s+`
 
 func newSplit(o Options) (Parser, error) {
 	if len(o.Columns) == 0 {
@@ -28,7 +32,7 @@ func newSplit(o Options) (Parser, error) {
 		return nil, err
 	}
 	if o.Separator == "" {
-		o.Separator = `\s+`
+		o.Separator = whiteSpace
 	}
 	re, err := regexp.Compile(o.Separator)
 	if err != nil {
@@ -37,7 +41,7 @@ func newSplit(o Options) (Parser, error) {
 	if re.MatchString("") {
 		return nil, fmt.Errorf("separator %q matches the empty text, which is between any two characters", o.Separator)
 	}
-	p := &splitParser{columns: o.Columns, at: re, strings: o.Strings, null: o.NullValue}
+	p := &splitParser{columns: o.Columns, at: re, strings: o.Strings, null: o.NullValue, space: o.Separator == whiteSpace}
 	if prefix, whole := re.LiteralPrefix(); whole {
 		p.literal = prefix
 	}
@@ -85,6 +89,13 @@ func (p *splitParser) Parse(line string, r *record.Record, _ *[]byte) bool {
 func (p *splitParser) next(line string) (part, rest string, more bool) {
 	if p.literal != "" {
 		return strings.Cut(line, p.literal)
+	}
+	if p.space {
+		i := strings.IndexAny(line, " \t\n\f\r")
+		if i < 0 {
+			return line, "", false
+		}
+		return line[:i], strings.TrimLeft(line[i:], " \t\n\f\r"), true
 	}
 	at := p.at.FindStringIndex(line)
 	if at == nil {

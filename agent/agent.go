@@ -12,6 +12,7 @@ import (
 	"github.com/kinetail/kinetail/agent/config"
 	"github.com/kinetail/kinetail/agent/flow"
 	"github.com/kinetail/kinetail/agent/status"
+	"github.com/kinetail/kinetail/agent/tap"
 	"github.com/kinetail/kinetail/tailer"
 	"github.com/kinetail/kinetail/tailer/checkpoint"
 	"github.com/kinetail/kinetail/tailer/memory"
@@ -52,6 +53,7 @@ type Agent struct {
 	cfg         *config.Config
 	configError string
 	flows       []*supervised
+	hubs        map[string]*tap.Hub // by the names of flows
 }
 
 // New takes the state directory and prepares, but starts nothing. Close must be called.

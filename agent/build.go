@@ -73,14 +73,17 @@ func (b *builder) outputs(ctx context.Context, f *flow.Flow) error {
 
 // steps makes the flow's pipeline. A flow without steps has none: its encoders take the batches as they are.
 func (b *builder) steps(f *flow.Flow, encoders []*pipeline.Encoder) error {
+	hub := b.a.hub(b.cfg.Name)
+	hub.Use(tapped(b.cfg))
 	if len(b.cfg.Steps) == 0 {
+		f.Tap = hub.Lines
 		return nil
 	}
 	steps, err := b.cfg.NewSteps(nil)
 	if err != nil {
 		return err
 	}
-	p, err := pipeline.New(steps, encoders, pipeline.Options{Host: hostname()})
+	p, err := pipeline.New(steps, encoders, pipeline.Options{Host: hostname(), Observe: hub.Observe})
 	if err != nil {
 		return fmt.Errorf("flow %q: %w", b.cfg.Name, err)
 	}

@@ -111,7 +111,7 @@ func (e *Encoder) Encode(b *tailer.Batch, out *Payloads) {
 		}
 		if needsRecord {
 			e.env.Reset()
-			fill(&e.record, b, i)
+			Line(&e.record, b, i)
 		}
 		e.add(&e.env, b, i, out)
 	}
@@ -162,8 +162,8 @@ func (e *Encoder) add(env *expr.Env, b *tailer.Batch, i int, out *Payloads) {
 	out.Items = append(out.Items, p)
 }
 
-// fill makes the record that a line is before any step: its text, and what container framing knows of it.
-func fill(r *record.Record, b *tailer.Batch, i int) {
+// Line makes the record that the i-th line of b is before any step: its text, and what container framing knows of it.
+func Line(r *record.Record, b *tailer.Batch, i int) {
 	r.Reset()
 	r.Add("message", record.OfBytes(b.Bytes(i)))
 	if i < len(b.Meta) {

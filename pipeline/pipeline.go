@@ -14,10 +14,14 @@ type Options struct {
 	Host string
 	// Now is the clock of limit steps, by its monotonic part; nil is time.Now.
 	Now func() time.Time
-	// Observe, if set, is told of each record after each step: its index in the batch, the step's index, and what became of it. The
-	// record may not be kept or changed. It is for tests, inspection and tap; nil costs nothing.
-	Observe func(b *tailer.Batch, i, step int, r *record.Record, fate Fate)
+	// Observe, if set, is asked for each batch who wants to see what becomes of its records; nil from it costs nothing more. It is for
+	// tests, inspection and tap.
+	Observe func(b *tailer.Batch) Observer
 }
+
+// Observer is told of a record after each step: its index in the batch, the step's index, and what became of it; and once more with the number
+// of the steps when that is all, at which a refused record has been through all redact steps. The record may not be kept or changed.
+type Observer func(i, step int, r *record.Record, fate Fate)
 
 // Fate is what a step made of a record.
 type Fate uint8
@@ -38,7 +42,7 @@ type Pipeline struct {
 	state    state
 	counts   Counts
 	now      func() time.Time
-	observe  func(b *tailer.Batch, i, step int, r *record.Record, fate Fate)
+	observe  func(b *tailer.Batch) Observer
 }
 
 // New makes a Pipeline of steps, in the order in which they are applied, and the encoders of the flow's destinations. The steps and
@@ -87,18 +91,26 @@ func (p *Pipeline) Process(b *tailer.Batch, out []*Payloads) {
 	for i, e := range p.encoders {
 		e.begin(b, out[i])
 	}
+	var observe Observer
+	if p.observe != nil {
+		observe = p.observe(b)
+	}
 	for i := range b.Records {
 		s.env.Reset()
 		s.arena = emptied(s.arena)
 		s.refusal, s.unparsed = nil, ""
-		fill(&s.record, b, i)
+		Line(&s.record, b, i)
 		if b.Records[i].Flags&tailer.Oversize != 0 {
 			s.refusal = oversize
 		}
-		if !p.apply(b, i) {
-			continue
+		fate := p.apply(i, observe)
+		if observe != nil {
+			observe(i, len(p.steps), &s.record, fate)
 		}
-		if s.refusal != nil {
+		switch fate {
+		case Dropped:
+			continue
+		case Refused:
 			p.refuse(b, i, out)
 			continue
 		}
@@ -108,26 +120,26 @@ func (p *Pipeline) Process(b *tailer.Batch, out []*Payloads) {
 	}
 }
 
-// apply runs the steps on the i-th record of b; false says that it is dropped.
-func (p *Pipeline) apply(b *tailer.Batch, i int) bool {
+// apply runs the steps on the i-th record of a batch, and says what became of it.
+func (p *Pipeline) apply(i int, observe Observer) Fate {
 	s := &p.state
 	for at := 0; at < len(p.steps) && s.refusal == nil; at++ {
 		fate := p.steps[at].apply(s)
-		if p.observe != nil {
-			p.observe(b, i, at, &s.record, fate)
+		if observe != nil {
+			observe(i, at, &s.record, fate)
 		}
 		if fate == Dropped {
-			return false
+			return Dropped
 		}
 	}
 	if s.refusal == nil {
-		return true
+		return Kept
 	}
 	s.counts.Refused++
 	for _, step := range p.redacts { // also those that the record has not come to
 		step.apply(s)
 	}
-	return true
+	return Refused
 }
 
 // refuse hands the record's text on with its refusal: the line as it came, or what redaction left of it.

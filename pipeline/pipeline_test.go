@@ -164,18 +164,21 @@ func TestStepsCanBeObserved(t *testing.T) {
 		parseStepOf(t, "json", "dead_letter"),
 		must(t)(NewSet([]Assignment{{"b", program(t, `record.a + 1`)}})),
 		must(t)(NewFilter(FilterOptions{Drop: program(t, `record.b == 3`)})),
-	}, []*Encoder{encoder(t, jsonOut)}, Options{Observe: func(_ *tailer.Batch, i, step int, r *record.Record, fate Fate) {
-		n := 0
-		seen = append(seen, fmt.Sprintf("%d.%d %s %d", i, step, r.AppendJSON(nil, &n), fate))
+		must(t)(NewRedact(RedactOptions{Pattern: "bad", With: "***"})),
+	}, []*Encoder{encoder(t, jsonOut)}, Options{Observe: func(*tailer.Batch) Observer {
+		return func(i, step int, r *record.Record, fate Fate) {
+			n := 0
+			seen = append(seen, fmt.Sprintf("%d.%d %s %d", i, step, r.AppendJSON(nil, &n), fate))
+		}
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	run(p, batchOf("{\"a\":1}\n{\"a\":2}\nbad\n"))
 	want := []string{
-		`0.0 {"a":1} 0`, `0.1 {"a":1,"b":2} 0`, `0.2 {"a":1,"b":2} 0`,
-		`1.0 {"a":2} 0`, `1.1 {"a":2,"b":3} 0`, `1.2 {"a":2,"b":3} 1`,
-		`2.0 {"message":"bad"} 2`,
+		`0.0 {"a":1} 0`, `0.1 {"a":1,"b":2} 0`, `0.2 {"a":1,"b":2} 0`, `0.3 {"a":1,"b":2} 0`, `0.4 {"a":1,"b":2} 0`,
+		`1.0 {"a":2} 0`, `1.1 {"a":2,"b":3} 0`, `1.2 {"a":2,"b":3} 1`, `1.4 {"a":2,"b":3} 1`,
+		`2.0 {"message":"bad"} 2`, `2.4 {"message":"***"} 2`,
 	}
 	if diff := cmp.Diff(want, seen); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -65,7 +65,7 @@ Start with:
 		return usageError("%w (see '%s --help')", err, cmd.CommandPath())
 	})
 	root.AddCommand(newRun(), newStatus(), newValidate(), newFmt(), newTest(), newDemo(), newVersion())
-	root.AddCommand(newDeadLetter(), newOffsets(), newDrain(), newRead())
+	root.AddCommand(newDeadLetter(), newOffsets(), newDrain(), newRead(), newTap())
 	for _, c := range root.Commands() {
 		c.Args = usageArgs(c.Args)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/kinetail/kinetail/agent"
 	"github.com/kinetail/kinetail/agent/config"
 	"github.com/kinetail/kinetail/agent/status"
+	"github.com/kinetail/kinetail/agent/tap"
 )
 
 // reportEvery is the time between two log lines that say what was delivered and how far behind it is.
@@ -142,7 +143,7 @@ func runAgent(ctx context.Context, cmd *cobra.Command, f runFlags, a *agent.Agen
 		}
 	}
 	if !f.dryRun && !f.once {
-		control, err := status.ListenControl(cfg.Agent.Control, a.Snapshot, log, status.DrainRoute(a.Drain))
+		control, err := status.ListenControl(cfg.Agent.Control, a.Snapshot, log, status.DrainRoute(a.Drain), tap.Route(a.Tap))
 		if err != nil {
 			log.Warn("running without 'kinetail status'", "error", err)
 		} else {

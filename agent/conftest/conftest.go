@@ -68,7 +68,7 @@ type Record struct {
 	Index  int     // among the records that were read
 }
 
-// Observer is told what a step made of the record with the given index, which was line when it was read: see pipeline.Options.
+// Observer is told what a step made of the record with the given index, which was line when it was read: see pipeline.Observer.
 type Observer func(index int, line []byte, step int, r *record.Record, fate pipeline.Fate)
 
 // Process sends an input through a flow, as one of its destinations sees it.
@@ -94,8 +94,12 @@ func Process(cfg *config.Config, f *config.Flow, e *config.Emit, in Input, obser
 	read := 0 // records of the batches before this one
 	o := pipeline.Options{Host: in.Host, Now: now}
 	if observe != nil {
-		o.Observe = func(b *tailer.Batch, i, step int, r *record.Record, fate pipeline.Fate) {
-			observe(read+i, b.Bytes(i), step, r, fate)
+		o.Observe = func(b *tailer.Batch) pipeline.Observer {
+			return func(i, step int, r *record.Record, fate pipeline.Fate) {
+				if step < len(steps) {
+					observe(read+i, b.Bytes(i), step, r, fate)
+				}
+			}
 		}
 	}
 	p, err := pipeline.New(steps, []*pipeline.Encoder{encoder}, o)

@@ -48,7 +48,9 @@ type Flow struct {
 	Outputs []*Output
 	// Steps is nil where the lines are sent as they are: then no record is built.
 	Steps Steps
-	Log   *slog.Logger
+	// Tap, if set, is shown each batch of a flow without steps; those of the others can be observed in their steps.
+	Tap func(*tailer.Batch)
+	Log *slog.Logger
 	// Commit makes the acknowledged positions durable.
 	Commit func(ctx context.Context) error
 	// Close gives back what belongs to the flow as a whole, when everything else is closed. It may be nil.
@@ -115,6 +117,8 @@ func (f *Flow) put(ctx context.Context, b *tailer.Batch) error {
 	defer b.Release()
 	if f.Steps != nil {
 		f.process(b)
+	} else if f.Tap != nil {
+		f.Tap(b)
 	}
 	for _, o := range f.Outputs {
 		if f.Steps == nil {

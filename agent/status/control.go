@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -18,6 +19,9 @@ import (
 
 // maxSnapshot bounds what a client reads, in bytes: some 100,000 files.
 const maxSnapshot = 64 << 20
+
+// maxRefusal bounds the words of a refusal, in bytes.
+const maxRefusal = 64 << 10
 
 // ErrNoAgent says that nobody listens on a control socket.
 var ErrNoAgent = errors.New("no agent listens")
@@ -151,6 +155,24 @@ func Get(ctx context.Context, address string) (*Snapshot, error) {
 
 // ask sends a request to the agent at a control address and reads its answer, until ctx ends.
 func ask(ctx context.Context, address, method, target string, answer any) error {
+	resp, err := Request(ctx, address, method, target)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if err := json.NewDecoder(http.MaxBytesReader(nil, resp.Body, maxSnapshot)).Decode(answer); err != nil {
+		return fmt.Errorf("understand the agent on %s: %w", strings.TrimPrefix(address, "unix://"), err)
+	}
+	return nil
+}
+
+// Refused is the error for what the agent could do and does not, in its own words.
+type Refused string
+
+func (r Refused) Error() string { return string(r) }
+
+// Request sends a request to the agent at a control address. Its answer, which is a good one, lasts until ctx ends and has to be closed.
+func Request(ctx context.Context, address, method, target string) (*http.Response, error) {
 	path := strings.TrimPrefix(address, "unix://")
 	client := &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
@@ -160,23 +182,28 @@ func ask(ctx context.Context, address, method, target string, answer any) error 
 	}}
 	req, err := http.NewRequestWithContext(ctx, method, "http://kinetail"+target, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	resp, err := client.Do(req)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ECONNREFUSED):
-		return fmt.Errorf("%w on %s: is kinetail running with this configuration?", ErrNoAgent, path)
+		return nil, fmt.Errorf("%w on %s: is kinetail running with this configuration?", ErrNoAgent, path)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%s may be used by root and by the user kinetail runs as: %w", path, fs.ErrPermission)
+		return nil, fmt.Errorf("%s may be used by root and by the user kinetail runs as: %w", path, fs.ErrPermission)
 	case err != nil:
-		return fmt.Errorf("ask the agent on %s: %w", path, err)
+		return nil, fmt.Errorf("ask the agent on %s: %w", path, err)
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp, nil
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("the agent on %s does not know %s (it says %s): is it another version? Restart it", path, target, resp.Status)
+	if resp.StatusCode == http.StatusBadRequest || resp.StatusCode == http.StatusForbidden {
+		text, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
+		if err != nil {
+			return nil, fmt.Errorf("ask the agent on %s: %w", path, err)
+		}
+		return nil, Refused(strings.TrimSpace(string(text)))
 	}
-	if err := json.NewDecoder(http.MaxBytesReader(nil, resp.Body, maxSnapshot)).Decode(answer); err != nil {
-		return fmt.Errorf("understand the agent on %s: %w", path, err)
-	}
-	return nil
+	target, _, _ = strings.Cut(target, "?")
+	return nil, fmt.Errorf("the agent on %s does not know %s (it says %s): is it another version? Restart it", path, target, resp.Status)
 }

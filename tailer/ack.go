@@ -1,11 +1,5 @@
 package tailer
 
-import (
-	"time"
-
-	"github.com/kinetail/kinetail/tailer/checkpoint"
-)
-
 // handOut remembers that the range of b is in somebody's hands, of which p.end may be committed, and returns what acknowledges it.
 func (f *Follower) handOut(g *generation, b *Batch, p span) *Ack {
 	f.mu.Lock()
@@ -14,6 +8,7 @@ func (f *Follower) handOut(g *generation, b *Batch, p span) *Ack {
 	number := s.first + int64(len(s.pending))
 	s.pending = append(s.pending, p)
 	s.read = b.End
+	f.sized(g)
 	size := b.End - b.Start
 	f.unacked += size
 	f.counters.Bytes += size
@@ -40,7 +35,7 @@ func (f *Follower) acknowledge(g *generation, number, size int64) {
 		s.first += int64(n)
 	}
 	if moved {
-		f.settle(g, f.now())
+		f.settle(g)
 		f.putLocked(g)
 	}
 	if full || len(s.pending) == 0 {
@@ -48,35 +43,11 @@ func (f *Follower) acknowledge(g *generation, number, size int64) {
 	}
 }
 
-// settle keeps the account of since when the generation lags. It needs f.mu.
-func (f *Follower) settle(g *generation, now clock) {
-	s := &g.shared
-	if s.rec.Size > s.rec.Offset && !s.gone {
-		if s.lag == 0 {
-			s.lag = now
-		}
-		return
-	}
-	if s.lag != 0 || s.rec.CaughtUp.IsZero() {
-		s.rec.CaughtUp = time.Now()
-	}
-	s.lag = 0
-}
-
 // putLocked hands what is to be remembered of g to the store. It needs f.mu.
 func (f *Follower) putLocked(g *generation) {
 	if f.opts.Store != nil && !f.closed {
 		f.opts.Store.Put(g.shared.rec)
 	}
-}
-
-// remember changes what is remembered of g.
-func (f *Follower) remember(g *generation, change func(*checkpoint.Generation)) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	change(&g.shared.rec)
-	f.settle(g, f.now())
-	f.putLocked(g)
 }
 
 // committed is the committed offset of g, and whether everything handed out is acknowledged.

@@ -27,6 +27,7 @@ type Follower struct {
 	rotated []glob
 	began   time.Time
 	now     func() clock
+	wall    func() time.Time              // time.Now, but for tests
 	took    func(time.Time) time.Duration // time.Since, but for tests
 	hints   *hints
 	done    chan struct{}
@@ -49,12 +50,15 @@ type Follower struct {
 	early     bool  // a sweep is wanted as soon as the pace allows
 	unsynced  bool  // positions of new files could not be made durable, and that was said
 	firstWall int64 // when the first sweep began, ns since 1970
-	ignored   map[bodyKey]ignoredBody
-	notes     map[string]string // path -> why it is not followed; logged when it changes
-	watched   map[string]bool   // directory -> was wanted in the last sweep
-	hintPaths []string
-	bodyLimit int
-	protected bool // fs.protected_hardlinks
+	// lookedUntil is when all files were last looked at before this follower; lookedSaid is when the store was last told that they were.
+	lookedUntil, lookedSaid time.Time
+	lookedAt                time.Time // by this one
+	ignored                 map[bodyKey]ignoredBody
+	notes                   map[string]string // path -> why it is not followed; logged when it changes
+	watched                 map[string]bool   // directory -> was wanted in the last sweep
+	hintPaths               []string
+	bodyLimit               int
+	protected               bool // fs.protected_hardlinks
 
 	mu       sync.Mutex
 	closed   bool
@@ -91,7 +95,7 @@ func open(opts Options) (*Follower, error) {
 		chains: map[string]*chain{}, bodies: map[bodyKey]*generation{}, named: map[string]*generation{}, ignored: map[bodyKey]ignoredBody{}, notes: map[string]string{},
 		watched: map[string]bool{}, bodyLimit: descriptorLimit(), protected: hardLinksProtected(),
 	}
-	f.took = time.Since
+	f.wall, f.took = time.Now, time.Since
 	f.now = func() clock { return time.Since(f.began) + 1 } // never 0, which means never
 	for _, c := range []struct {
 		globs    *[]glob
@@ -107,6 +111,7 @@ func open(opts Options) (*Follower, error) {
 		if err != nil {
 			return nil, fmt.Errorf("follow files of flow %q: %w", opts.Flow, err)
 		}
+		f.recallLooked()
 		for i := range known {
 			f.recall(known[i])
 		}
@@ -125,6 +130,7 @@ func (f *Follower) recall(rec checkpoint.Generation) {
 	}
 	g.st = stat{size: -1} // whatever is seen is a change
 	g.shared.rec, g.shared.read = rec, rec.Offset
+	f.recallLag(g)
 	c.gens = append(c.gens, g)
 	c.seq = max(c.seq, rec.Seq)
 	f.gens = append(f.gens, g)
@@ -331,6 +337,10 @@ func (f *Follower) Close() error {
 	f.ended.Wait()
 	f.own.Lock()
 	defer f.own.Unlock()
+	if f.sweeps > 0 {
+		f.lookedSaid = time.Time{}
+		f.haveLooked(f.lookedAt)
+	}
 	for dir := range f.watched {
 		f.opts.Watcher.drop(f.hints, dir)
 	}

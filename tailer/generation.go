@@ -63,9 +63,14 @@ type generation struct {
 		pending []span
 		first   int64 // the number of pending[0]
 		read    int64
-		lag     clock // since when size and committed offset differ; 0: they don't
-		err     error
-		gone    bool
+		// How old what is not committed is: the content was seen to reach up to seen; unseen is set until the first look after a restart, to
+		// the time of the last one before it.
+		seen      int64
+		sightings []sighting
+		apart     time.Duration // two sightings are at least
+		unseen    time.Time
+		err       error
+		gone      bool
 	}
 }
 

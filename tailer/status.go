@@ -28,7 +28,8 @@ type GenerationStatus struct {
 	Read        int64
 	Committed   int64
 	Lag         int64
-	// LagSince is when size last equalled the committed offset; zero while it does.
+	// LagSince is when the first byte behind the committed offset was first seen, or could have been written while nobody looked; zero while
+	// there is none.
 	LagSince       time.Time
 	Drained, Final bool
 	// Lost says that the body is not to be seen any more.
@@ -94,4 +95,7 @@ func (f *Follower) publish(g *generation) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	g.shared.err, g.shared.gone = g.err, g.lost > 0
+	if g.err == nil && g.lost == 0 {
+		g.shared.unseen = time.Time{}
+	}
 }

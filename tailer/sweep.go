@@ -56,6 +56,8 @@ func (f *Follower) sweep(ctx context.Context, now clock) {
 	f.status = append(f.status[:0:0], f.gens...)
 	f.counters.Sweeps++
 	f.mu.Unlock()
+	f.lookedAt = f.wall()
+	f.haveLooked(f.lookedAt)
 	took := f.took(began)
 	f.nextSweep = now + max(f.opts.SweepInterval, took*restShare)
 	f.pace = now + took*sweepShare
@@ -282,7 +284,7 @@ func (f *Follower) inspect(g *generation, st *stat, sv *survey, now clock) {
 		r.ModTime, r.Seen, r.Final = time.Unix(0, st.mtime), time.Now(), g.final
 		r.Size = st.size
 		if g.kind != "" {
-			r.Size = max(g.read, r.Offset)
+			r.Size = max(g.size, r.Offset)
 		}
 		r.Head = g.head
 	})

@@ -128,6 +128,9 @@ func (f *Follower) turn(g *generation) (*Batch, error) {
 		}
 		f.giveBack(block)
 		g.scanned, g.need, g.closing = end, 0, KeepOpen
+		f.mu.Lock()
+		f.sized(g)
+		f.mu.Unlock()
 		return nil, nil
 	}
 }

@@ -74,7 +74,7 @@ type Generation struct {
 	Final   bool      `json:"final,omitempty"`
 	// Compression is "", "gzip" or "zstd": what the body was last seen as.
 	Compression string `json:"compression,omitempty"`
-	// CaughtUp is when Size last equalled Offset: where LagSeconds counts from.
+	// CaughtUp is when the byte behind Offset was first seen, or the last time that there was none: where LagSeconds counts from.
 	CaughtUp time.Time `json:"caught_up,omitzero"`
 	// Seen is when a file that matches was last seen: where forget_after counts from.
 	Seen time.Time `json:"seen,omitzero"`

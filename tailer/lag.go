@@ -1,0 +1,121 @@
+package tailer
+
+import (
+	"time"
+
+	"github.com/kinetail/kinetail/tailer/checkpoint"
+)
+
+// sighting says when the content was first seen to reach to end: the bytes between the sighting before and end are that old, at least as
+// far as anybody saw.
+type sighting struct {
+	end int64
+	at  time.Time
+}
+
+const (
+	// maxSightings bounds what is kept of a generation that lags. More are merged in pairs, so that an age is never too small.
+	maxSightings = 32
+	// sightingEvery is how far apart two sightings are at least, before any were merged.
+	sightingEvery = 200 * time.Millisecond
+	// lookedEvery is how often it is remembered until when all files were looked at.
+	lookedEvery = time.Minute
+	// lookedKey is under which key of the flow.
+	lookedKey = "looked"
+)
+
+// settle keeps the account of how old the oldest byte is that is not committed. rec.CaughtUp is its age; while nothing lags, it is now. It
+// needs f.mu.
+func (f *Follower) settle(g *generation) {
+	s, now := &g.shared, f.wall()
+	if s.rec.Size > s.seen {
+		at := now
+		if !s.unseen.IsZero() {
+			at = s.unseen // it grew while nobody looked
+		}
+		s.seen = s.rec.Size
+		g.addSighting(sighting{s.seen, at})
+	}
+	n := 0
+	for n < len(s.sightings) && s.sightings[n].end <= s.rec.Offset {
+		n++
+	}
+	s.sightings = s.sightings[:copy(s.sightings, s.sightings[n:])]
+	switch {
+	case s.rec.Size <= s.rec.Offset:
+		s.sightings, s.apart, s.seen, s.rec.CaughtUp = nil, 0, s.rec.Size, now
+		return
+	case len(s.sightings) == 0: // the committed offset went back
+		s.sightings = append(s.sightings, sighting{s.rec.Size, now})
+	}
+	s.rec.CaughtUp = s.sightings[0].at
+}
+
+// addSighting needs Follower.mu.
+func (g *generation) addSighting(one sighting) {
+	s := &g.shared
+	all := s.sightings
+	if last := len(all) - 1; last >= 0 && one.at.Sub(all[last].at) < max(s.apart, sightingEvery) {
+		all[last].end = one.end
+		return
+	}
+	if len(all) == maxSightings {
+		s.apart = 2 * max(s.apart, sightingEvery)
+		for i := range maxSightings / 2 {
+			all[i] = sighting{all[2*i+1].end, all[2*i].at}
+		}
+		s.sightings = all[:maxSightings/2]
+	}
+	s.sightings = append(s.sightings, one)
+}
+
+// recallLag takes up the account where the store has it: what is behind the remembered size was written after the last look.
+func (f *Follower) recallLag(g *generation) {
+	s := &g.shared
+	s.seen = s.rec.Size
+	if s.unseen = s.rec.CaughtUp; f.lookedUntil.After(s.unseen) {
+		s.unseen = f.lookedUntil
+	}
+	if s.rec.Size > s.rec.Offset && !s.rec.CaughtUp.IsZero() {
+		s.sightings = []sighting{{s.rec.Size, s.rec.CaughtUp}}
+	}
+}
+
+// sized tells how long the content is, as far as reading has found out. It needs f.mu.
+func (f *Follower) sized(g *generation) {
+	size := g.size
+	if g.kind == "" {
+		size = max(size, g.shared.rec.Size)
+	}
+	if size != g.shared.rec.Size {
+		g.shared.rec.Size = size
+		f.settle(g)
+	}
+}
+
+// remember changes what is remembered of g.
+func (f *Follower) remember(g *generation, change func(*checkpoint.Generation)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(&g.shared.rec)
+	f.settle(g)
+	f.putLocked(g)
+}
+
+// haveLooked remembers that all files have been looked at, about once a minute: after a restart, what is new in them is no older.
+func (f *Follower) haveLooked(now time.Time) {
+	if f.opts.Store == nil || now.Sub(f.lookedSaid) < lookedEvery {
+		return
+	}
+	f.lookedSaid = now
+	if text, err := now.UTC().MarshalText(); err == nil {
+		f.opts.Store.SetValue(f.opts.Flow, lookedKey, text)
+	}
+}
+
+// recallLooked reads what haveLooked has written.
+func (f *Follower) recallLooked() {
+	if err := f.lookedUntil.UnmarshalText(f.opts.Store.Value(f.opts.Flow, lookedKey)); err != nil {
+		f.lookedUntil = time.Time{}
+	}
+}

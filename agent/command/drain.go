@@ -68,9 +68,10 @@ func drain(cmd *cobra.Command, f *drainFlags) error {
 
 // drainAgent has the running agent do it.
 func drainAgent(ctx context.Context, cmd *cobra.Command, cfg *config.Config, timeout time.Duration) (*status.Drained, error) {
+	control := controlOf(cfg)
 	showing, hide := context.WithCancel(ctx)
-	shown := showLeft(showing, cmd, func() (*status.Snapshot, error) { return status.Get(showing, cfg.Agent.Control) })
-	d, err := status.Drain(ctx, cfg.Agent.Control, timeout)
+	shown := showLeft(showing, cmd, func() (*status.Snapshot, error) { return status.Get(showing, control) })
+	d, err := status.Drain(ctx, control, timeout)
 	hide()
 	<-shown
 	return d, err

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/kinetail/kinetail/agent"
 	"github.com/kinetail/kinetail/agent/config"
 	"github.com/kinetail/kinetail/agent/status"
+	"github.com/kinetail/kinetail/agent/systemd"
 	"github.com/kinetail/kinetail/agent/tap"
 )
 
@@ -94,11 +96,14 @@ func run(cmd *cobra.Command, f runFlags) error {
 		log.Error("the configuration is wrong; the last one that ran is used instead", "config", f.path, "problems", configError)
 	}
 
+	m := newManager(f, log)
+	defer m.close()
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	context.AfterFunc(ctx, func() {
 		stop() // a second signal ends the process the hard way
 		log.Info("stopping: delivering what was read", "timeout", cfg.Agent.ShutdownTimeout)
+		m.stopping(cfg.Agent.ShutdownTimeout)
 	})
 
 	boundHeap(cfg.Agent.MemoryLimit)
@@ -111,7 +116,7 @@ func run(cmd *cobra.Command, f runFlags) error {
 		return err
 	}
 	// An error while closing matters: offsets may not be durable.
-	err = runAgent(ctx, cmd, f, a, cfg, log)
+	err = runAgent(ctx, cmd, f, a, cfg, m, log)
 	return errors.Join(err, a.Close())
 }
 
@@ -129,7 +134,7 @@ func onlyFlow(cfg *config.Config, name string) (*config.Config, error) {
 	return nil, usageError("--stdin %s: no flow %q in the configuration; there are: %s", name, name, strings.Join(names, ", "))
 }
 
-func runAgent(ctx context.Context, cmd *cobra.Command, f runFlags, a *agent.Agent, cfg *config.Config, log *slog.Logger) error {
+func runAgent(ctx context.Context, cmd *cobra.Command, f runFlags, a *agent.Agent, cfg *config.Config, m *manager, log *slog.Logger) error {
 	log.Info("kinetail starts", "version", Version, "config", f.path, "flows", len(cfg.Flows), "state_dir", cfg.Agent.StateDir)
 	if a.Snapshot().ConfigError == "" {
 		rememberGood(log, f, cfg)
@@ -151,15 +156,13 @@ func runAgent(ctx context.Context, cmd *cobra.Command, f runFlags, a *agent.Agen
 		}
 	}
 	helpers, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		watch(helpers, ctx, cmd, f, a, log)
-	}()
+	var running sync.WaitGroup
+	running.Go(func() { watch(helpers, ctx, cmd, f, a, m, log) })
+	running.Go(func() { m.follow(helpers, a) })
 	started := a.Snapshot()
 	err := a.Run(ctx)
 	cancel()
-	<-done
+	running.Wait()
 	agent.Report(log, started, a.Snapshot())
 	if err == nil && f.once {
 		return unfinished(a, log)
@@ -168,7 +171,7 @@ func runAgent(ctx context.Context, cmd *cobra.Command, f runFlags, a *agent.Agen
 }
 
 // watch reports every 30 s, draws progress, and reloads on SIGHUP, until helpers ends. running is the context of the flows.
-func watch(helpers, running context.Context, cmd *cobra.Command, f runFlags, a *agent.Agent, log *slog.Logger) {
+func watch(helpers, running context.Context, cmd *cobra.Command, f runFlags, a *agent.Agent, m *manager, log *slog.Logger) {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
@@ -197,7 +200,9 @@ func watch(helpers, running context.Context, cmd *cobra.Command, f runFlags, a *
 			line.set("%s", onceProgress(a.Snapshot(), started))
 		case <-hup:
 			if running.Err() == nil {
+				m.reloading()
 				reload(running, f, a, log)
+				m.ready()
 			}
 		}
 	}
@@ -258,8 +263,11 @@ func newLogger(w io.Writer, a *config.Agent) *slog.Logger {
 		level = slog.LevelInfo
 	}
 	options := &slog.HandlerOptions{Level: level}
-	if a.LogFormat == "json" {
+	switch {
+	case a.LogFormat == "json":
 		return slog.New(slog.NewJSONHandler(w, options))
+	case systemd.IsJournal(w):
+		return slog.New(systemd.NewHandler(w, level))
 	}
 	return slog.New(slog.NewTextHandler(w, options))
 }

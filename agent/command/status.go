@@ -54,7 +54,7 @@ func runStatus(cmd *cobra.Command, f statusFlags) error {
 		if diags.HasErrors() {
 			return usageError("the configuration %s is wrong (see 'kinetail validate -c %s'), so the agent's control socket is not known: name it with --control", f.path, f.path)
 		}
-		f.control = cfg.Agent.Control
+		f.control = controlOf(cfg)
 	}
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()

@@ -29,7 +29,7 @@ BENCH_MB   ?= 1000
 BENCH_RUNS ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race check vet scenarios integration chaos fmt fmt-check lint bench bench-e2e mutants fuzz tools clean
+.PHONY: help build demo test race check vet scenarios integration chaos bounds fmt fmt-check lint bench bench-e2e mutants fuzz tools clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,7 @@ vet: ## go vet, also over the integration tests
 	$(GO) vet ./...
 	$(GO) vet -tags integration ./agent/integration/
 	$(GO) vet -tags chaos ./agent/chaos/
+	$(GO) vet -tags bounds ./agent/bounds/
 
 # Each script under tailer/testdata/scenarios says in its first line what happens to the file.
 scenarios: ## what can happen to a log file: each case, and whether it passes
@@ -68,6 +69,9 @@ integration: build ## the real binary against nginx, logrotate and kinesis-local
 
 chaos: build ## kill -9, logrotate and a failing service at once, for CHAOS_SECONDS (180); CHAOS_SEED repeats a run; needs logrotate
 	$(GO) test -count=1 -timeout 60m -tags chaos -v ./agent/chaos/
+
+bounds: build ## what idle files, a quiet host and a dead destination take, over BOUNDS_SECONDS (60) each
+	$(GO) test -count=1 -timeout 30m -tags bounds -v ./agent/bounds/
 
 fmt: $(GOFUMPT) ## format all Go files
 	$(GOFUMPT) -l -w .

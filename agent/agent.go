@@ -128,7 +128,7 @@ func (a *Agent) supervise(ctx context.Context, whole *config.Config, cfg *config
 		build:    func(ctx context.Context) (*flow.Flow, error) { return a.build(ctx, whole, cfg) },
 	}
 	if before != nil {
-		s.retired = before.total()
+		s.retired = before.total(true)
 	}
 	s.start(ctx)
 	return s
@@ -224,7 +224,12 @@ func (a *Agent) RejectedConfig(why string) {
 }
 
 // Snapshot is the agent's state now. Safe for concurrent use.
-func (a *Agent) Snapshot() *status.Snapshot {
+func (a *Agent) Snapshot() *status.Snapshot { return a.snapshot(true) }
+
+// Summary is Snapshot without the files one by one, for those who look often. Safe for concurrent use.
+func (a *Agent) Summary() *status.Snapshot { return a.snapshot(false) }
+
+func (a *Agent) snapshot(files bool) *status.Snapshot {
 	a.mu.Lock()
 	flows, configError := a.flows, a.configError
 	a.mu.Unlock()
@@ -237,7 +242,7 @@ func (a *Agent) Snapshot() *status.Snapshot {
 		}
 	}
 	for _, f := range flows {
-		s.Flows = append(s.Flows, f.total())
+		s.Flows = append(s.Flows, f.total(files))
 	}
 	return s
 }

@@ -48,4 +48,4 @@ func (p *pulse) check(s *status.Snapshot, now time.Time) error {
 }
 
 // Alive is an error when the agent no longer makes progress and should be restarted.
-func (a *Agent) Alive() error { return a.pulse.check(a.Snapshot(), time.Now()) }
+func (a *Agent) Alive() error { return a.pulse.check(a.Summary(), time.Now()) }

@@ -44,7 +44,7 @@ func (a *Agent) startMetrics(ctx context.Context) (*cloudwatch.Publisher, error)
 	m := &cfg.Metrics
 	return cloudwatch.New(cloudwatch.Options{
 		API:          session.CloudWatch(),
-		Collect:      func() []cloudwatch.Reading { return readings(a.Snapshot()) },
+		Collect:      func() []cloudwatch.Reading { return readings(a.Summary()) },
 		Namespace:    m.Namespace,
 		KinesisAgent: m.Compat == "kinesis-agent",
 		Interval:     m.Interval,
@@ -86,7 +86,7 @@ func readings(s *status.Snapshot) []cloudwatch.Reading {
 			}
 			v := map[string]float64{
 				"LagBytes": float64(f.LagBytes), "LagSeconds": f.LagSeconds, "GapBytes": float64(f.GapBytes), "FileGaps": float64(f.FileGaps),
-				"LateBytes": float64(f.LateBytes), "FilesRefused": float64(f.FilesRefused), "FilesFollowed": float64(len(f.Files)),
+				"LateBytes": float64(f.LateBytes), "FilesRefused": float64(f.FilesRefused), "FilesFollowed": float64(f.FilesFollowed),
 			}
 			for name, n := range d.Counters {
 				v[name] = float64(n)

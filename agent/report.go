@@ -22,7 +22,7 @@ func Report(log *slog.Logger, before, now *status.Snapshot) {
 			retried += d.Counters["RecordsRetried"] - old["RecordsRetried"]
 		}
 		args := []any{
-			"flow", f.Name, "records", records, "bytes", bytes, "retried", retried, "files", len(f.Files),
+			"flow", f.Name, "records", records, "bytes", bytes, "retried", retried, "files", f.FilesFollowed,
 			"lag_bytes", f.LagBytes, "lag_seconds", fmt.Sprintf("%.1f", f.LagSeconds),
 		}
 		if f.GapBytes > 0 || f.FileGaps > 0 {

@@ -123,7 +123,7 @@ func (s *supervised) deadline(ctx context.Context, failed error) (context.Contex
 func (s *supervised) retire(f *flow.Flow) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.retired = sum(s.retired, f)
+	s.retired = sum(s.retired, f.Status(true))
 	s.running = nil
 }
 

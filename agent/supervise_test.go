@@ -124,7 +124,7 @@ func TestStoppingDeliversWhatWasRead(t *testing.T) {
 		if len(b.acked) != 2 {
 			t.Errorf("%d batches acknowledged, want 2", len(b.acked))
 		}
-		if got := s.total(); got.State != status.StateStopped || got.Destinations[0].Counters["RecordsSent"] != 2 {
+		if got := s.total(true); got.State != status.StateStopped || got.Destinations[0].Counters["RecordsSent"] != 2 {
 			t.Errorf("afterwards: %+v", got)
 		}
 	})
@@ -168,15 +168,15 @@ func TestAFailedFlowIsStartedAgain(t *testing.T) {
 		s := b.supervised(0, broken, broken, nil)
 		s.start(t.Context())
 		synctest.Wait()
-		if got := s.total(); got.State != status.StateFailed || got.Error != "broken" {
+		if got := s.total(true); got.State != status.StateFailed || got.Error != "broken" {
 			t.Errorf("after the first failure: %+v", got)
 		}
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		if got := s.total(); got.State != status.StateRunning || got.Error != "" || b.built != 3 {
+		if got := s.total(true); got.State != status.StateRunning || got.Error != "" || b.built != 3 {
 			t.Errorf("after two restarts: built %d, %+v", b.built, got)
 		}
-		if got := s.total().Destinations[0].Counters["RecordsSent"]; got != 6 {
+		if got := s.total(true).Destinations[0].Counters["RecordsSent"]; got != 6 {
 			t.Errorf("RecordsSent is %d after three starts with two records each, want 6", got)
 		}
 		s.stop()

@@ -3,17 +3,16 @@ package agent
 import (
 	"maps"
 
-	"github.com/kinetail/kinetail/agent/flow"
 	"github.com/kinetail/kinetail/agent/status"
 )
 
 // total is the flow's part of a snapshot: what runs now, on top of what was counted before it was last started.
-func (s *supervised) total() status.Flow {
+func (s *supervised) total(files bool) status.Flow {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := s.retired
 	if s.running != nil {
-		all = sum(s.retired, s.running)
+		all = sum(s.retired, s.running.Status(files))
 	}
 	all.Name, all.State = s.cfg.Name, s.state
 	if s.err != nil {
@@ -22,9 +21,8 @@ func (s *supervised) total() status.Flow {
 	return all
 }
 
-// sum adds what f counted to what was counted before; everything that is no counter is f's.
-func sum(before status.Flow, f *flow.Flow) status.Flow {
-	all := f.Status()
+// sum adds what a flow counted to what was counted before; everything that is no counter is the flow's.
+func sum(before, all status.Flow) status.Flow {
 	all.GapBytes += before.GapBytes
 	all.FileGaps += before.FileGaps
 	all.LateBytes += before.LateBytes

@@ -136,11 +136,11 @@ func onlyFlow(cfg *config.Config, name string) (*config.Config, error) {
 
 func runAgent(ctx context.Context, cmd *cobra.Command, f runFlags, a *agent.Agent, cfg *config.Config, m *manager, log *slog.Logger) error {
 	log.Info("kinetail starts", "version", Version, "config", f.path, "flows", len(cfg.Flows), "state_dir", cfg.Agent.StateDir)
-	if a.Snapshot().ConfigError == "" {
+	if a.Summary().ConfigError == "" {
 		rememberGood(log, f, cfg)
 	}
 	if !f.dryRun && !f.once && cfg.Agent.Listen != "off" {
-		server, err := status.Listen(cfg.Agent.Listen, status.Handler(a.Snapshot, a.Alive), log)
+		server, err := status.Listen(cfg.Agent.Listen, status.Handler(a.Summary, a.Alive), log)
 		if err != nil {
 			log.Warn("running without health and metrics", "error", err)
 		} else {
@@ -159,11 +159,11 @@ func runAgent(ctx context.Context, cmd *cobra.Command, f runFlags, a *agent.Agen
 	var running sync.WaitGroup
 	running.Go(func() { watch(helpers, ctx, cmd, f, a, m, log) })
 	running.Go(func() { m.follow(helpers, a) })
-	started := a.Snapshot()
+	started := a.Summary()
 	err := a.Run(ctx)
 	cancel()
 	running.Wait()
-	agent.Report(log, started, a.Snapshot())
+	agent.Report(log, started, a.Summary())
 	if err == nil && f.once {
 		return unfinished(a, log)
 	}
@@ -177,26 +177,32 @@ func watch(helpers, running context.Context, cmd *cobra.Command, f runFlags, a *
 	defer signal.Stop(hup)
 	report := time.NewTicker(reportEvery)
 	defer report.Stop()
-	draw := time.NewTicker(200 * time.Millisecond)
-	defer draw.Stop()
 	line := newLiveLine(cmd.ErrOrStderr())
 	if !f.once || f.dryRun {
 		line = newLiveLine(io.Discard)
 	}
+	var draw <-chan time.Time // never, where there is nothing to draw on: a quiet host wakes nobody up
+	if line.terminal {
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		draw = tick.C
+	}
 	started := time.Now()
-	before := a.Snapshot()
+	before := a.Summary()
 	for {
 		select {
 		case <-helpers.Done():
-			line.set("%s", onceProgress(a.Snapshot(), started))
+			if line.terminal {
+				line.set("%s", onceProgress(a.Snapshot(), started))
+			}
 			line.done()
 			return
 		case <-report.C:
-			now := a.Snapshot()
+			now := a.Summary()
 			agent.Report(log, before, now)
 			agent.Remind(log, now)
 			before = now
-		case <-draw.C:
+		case <-draw:
 			line.set("%s", onceProgress(a.Snapshot(), started))
 		case <-hup:
 			if running.Err() == nil {

@@ -11,15 +11,23 @@ import (
 )
 
 // statusSource is a Source that has files to tell about.
-type statusSource interface{ Status() tailer.Status }
+type statusSource interface {
+	Status() tailer.Status
+	Summary() tailer.Status // without the files one by one
+}
 
-// Status is the flow's part of a snapshot, without what its supervisor knows. Safe for concurrent use.
-func (f *Flow) Status() status.Flow {
+// Status is the flow's part of a snapshot, without what its supervisor knows. Without files it tells of them in sum only, which takes no
+// memory. Safe for concurrent use.
+func (f *Flow) Status(files bool) status.Flow {
 	var all status.Flow
 	now := time.Now()
 	for _, s := range f.Sources {
 		if s, ok := s.(statusSource); ok {
-			addFiles(&all, s.Status(), now)
+			if files {
+				addFiles(&all, s.Status(), now)
+			} else {
+				addFiles(&all, s.Summary(), now)
+			}
 		}
 	}
 	f.addCounts(&all)
@@ -48,6 +56,7 @@ func addFiles(all *status.Flow, st tailer.Status, now time.Time) {
 	for _, s := range st.Skipped {
 		all.Skipped = append(all.Skipped, status.Skipped{Path: s.Path, Reason: s.Reason})
 	}
+	all.FilesFollowed += st.FilesFollowed
 	all.LagBytes += st.LagBytes
 	all.LagSeconds = max(all.LagSeconds, age(st.LagSince, now))
 	all.GapBytes += st.Counters.GapBytes

@@ -61,7 +61,7 @@ func TestWhatStepsDropIsAcknowledged(t *testing.T) {
 	if got := strings.Join(append(one.got, two.got...), " "); got != "signal signal" {
 		t.Errorf("the destinations got %q", got)
 	}
-	if got := f.Status(); got.Dropped != (status.Dropped{Filtered: 2}) {
+	if got := f.Status(true); got.Dropped != (status.Dropped{Filtered: 2}) {
 		t.Errorf("counted %+v", got.Dropped)
 	}
 	if err := f.Stop(t.Context()); err != nil {
@@ -81,7 +81,7 @@ func TestUndecidedIsCounted(t *testing.T) {
 	if err := f.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := f.Status(); got.FilterUndecided != 1 || len(d.got) != 1 {
+	if got := f.Status(true); got.FilterUndecided != 1 || len(d.got) != 1 {
 		t.Errorf("counted %d, sent %q", got.FilterUndecided, d.got)
 	}
 	if err := f.Stop(t.Context()); err != nil {

@@ -45,7 +45,7 @@ func collect(e *exposition, s *Snapshot) {
 		gauge(descFlowUp, truth(f.State == StateRunning), f.Name)
 		gauge(descLagBytes, float64(f.LagBytes), f.Name)
 		gauge(descLagSeconds, f.LagSeconds, f.Name)
-		gauge(descFiles, float64(len(f.Files)), f.Name)
+		gauge(descFiles, float64(f.FilesFollowed), f.Name)
 		count(descGapBytes, f.GapBytes, f.Name)
 		count(descFileGaps, f.FileGaps, f.Name)
 		count(descLateBytes, f.LateBytes, f.Name)

@@ -2,7 +2,7 @@ package status
 
 import "time"
 
-// Snapshot is the state of an agent at one moment.
+// Snapshot is the state of an agent at one moment. A summary is one whose flows have no Files.
 type Snapshot struct {
 	Version string    `json:"version"`
 	PID     int       `json:"pid"`
@@ -30,12 +30,14 @@ const (
 
 // Flow is one flow's part of a Snapshot.
 type Flow struct {
-	Name         string        `json:"name"`
-	State        string        `json:"state"`
-	Error        string        `json:"error,omitempty"` // why it failed
-	Files        []File        `json:"files"`
-	Skipped      []Skipped     `json:"skipped,omitempty"`
-	Destinations []Destination `json:"destinations"`
+	Name  string `json:"name"`
+	State string `json:"state"`
+	Error string `json:"error,omitempty"` // why it failed
+	// FilesFollowed is the number of Files. In a summary it is all that is told of them.
+	FilesFollowed int           `json:"files_followed"`
+	Files         []File        `json:"files"`
+	Skipped       []Skipped     `json:"skipped,omitempty"`
+	Destinations  []Destination `json:"destinations"`
 
 	LagBytes   int64   `json:"lag_bytes"`   // not yet acknowledged by all destinations
 	LagSeconds float64 `json:"lag_seconds"` // age of the oldest of them

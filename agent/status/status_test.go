@@ -22,7 +22,7 @@ func sample() *Snapshot {
 		Version: "1.2.3",
 		Flows: []Flow{{
 			Name: "web", State: StateRunning, LagBytes: 42, LagSeconds: 1.5, GapBytes: 7,
-			Files: []File{{Path: "/a"}, {Path: "/b"}},
+			FilesFollowed: 2,
 			Destinations: []Destination{{
 				Name: "kinesis", Kind: "kinesis", Counters: map[string]int64{"RecordsSent": 9}, QueuedBytes: 3,
 			}},

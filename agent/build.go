@@ -139,7 +139,7 @@ func (b *builder) sources(f *flow.Flow) error {
 		framing.Multiline = &frame.Multiline{Start: m.Start, Continue: m.Continue, End: m.End, Indent: m.Indent, Timeout: m.Timeout}
 	}
 	if b.a.opts.Stdin == b.cfg.Name {
-		return b.add(f, pipe.Options{Flow: b.cfg.Name, Input: b.a.opts.In}, framing)
+		return b.add(f, pipe.Options{Flow: b.cfg.Name, Input: b.a.opts.In, Header: t.Header}, framing)
 	}
 	for _, path := range t.Pipes {
 		if err := b.add(f, pipe.Options{Flow: b.cfg.Name, Path: path}, framing); err != nil {
@@ -159,7 +159,7 @@ func (b *builder) sources(f *flow.Flow) error {
 		}
 	}
 	follower, err := tailer.Open(tailer.Options{
-		Flow: b.cfg.Name, Paths: t.Paths, Exclude: t.Exclude, Rotated: t.Rotated, StartAt: t.StartAt, Framer: framer,
+		Flow: b.cfg.Name, Paths: t.Paths, Exclude: t.Exclude, Rotated: t.Rotated, StartAt: t.StartAt, Framer: framer, Header: t.Header,
 		MaxUnacked: b.maxUnacked(), Once: b.a.opts.Once, PollInterval: t.PollInterval, ForgetAfter: t.ForgetAfter,
 		IgnoreOlder: t.IgnoreOlder, OnAmbiguous: t.OnAmbiguous, Symlinks: t.Symlinks, HoldDeleted: tailer.HoldDeleted(t.HoldDeleted),
 		Store: b.a.store, Watcher: b.a.watcher, Memory: b.share, Log: b.a.log,

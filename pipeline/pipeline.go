@@ -84,6 +84,7 @@ func (p *Pipeline) Counts() Counts {
 func (p *Pipeline) Process(b *tailer.Batch, out []*Payloads) {
 	s := &p.state
 	s.now = p.now()
+	s.source = b.Source
 	s.env.Path, s.env.Name, s.env.Dir = "", "", ""
 	if b.Source != nil {
 		s.env.Path, s.env.Name, s.env.Dir = b.Source.Path, b.Source.Name, b.Source.Dir

@@ -5,6 +5,7 @@ import (
 
 	"github.com/kinetail/kinetail/pipeline/expr"
 	"github.com/kinetail/kinetail/pipeline/record"
+	"github.com/kinetail/kinetail/tailer"
 )
 
 // Step is one step of a flow, made by its constructor (NewParse, NewFilter, ...). A Step belongs to one Pipeline: it may hold state.
@@ -20,6 +21,7 @@ type Step interface {
 // state is one record on its way through the steps.
 type state struct {
 	env    expr.Env
+	source *tailer.Source // where the record is from; nil where that is not known
 	record record.Record
 	arena  []byte // strings that steps make, until the next record
 	now    time.Time

@@ -5,6 +5,7 @@ import (
 
 	"github.com/kinetail/kinetail/pipeline/parse"
 	"github.com/kinetail/kinetail/pipeline/record"
+	"github.com/kinetail/kinetail/tailer"
 )
 
 // ParseOptions are those of a parse block.
@@ -23,6 +24,8 @@ type ParseOptions struct {
 type parseStep struct {
 	o      ParseOptions
 	parser parse.Parser
+	headed parse.Headed   // the parser, where it has to know a header line
+	source *tailer.Source // whose header it knows
 	failed *Refusal
 	others []record.Field
 }
@@ -43,7 +46,11 @@ func NewParse(o ParseOptions) (Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &parseStep{o: o, parser: p, failed: &Refusal{Reason: "parse_error", Detail: "the line is not in format " + o.Format}}, nil
+	s := &parseStep{o: o, parser: p, failed: &Refusal{Reason: "parse_error", Detail: "the line is not in format " + o.Format}}
+	if o.Header {
+		s.headed, _ = p.(parse.Headed)
+	}
+	return s, nil
 }
 
 func (p *parseStep) Kind() string { return "parse" }
@@ -58,6 +65,14 @@ func (p *parseStep) apply(s *state) Fate {
 	v := r.Fields[at].Value
 	if v.Kind() != record.String {
 		return p.fail(s)
+	}
+	if p.headed != nil && s.source != p.source {
+		p.source = s.source
+		header := ""
+		if s.source != nil {
+			header = s.source.Header
+		}
+		p.headed.SetHeader(header)
 	}
 	p.others = append(append(p.others[:0], r.Fields[:at]...), r.Fields[at+1:]...)
 	r.Reset()

@@ -38,6 +38,8 @@ type Source struct {
 	Generation string
 	// Path is the path that the flow follows; Name and Dir are its last component and the rest.
 	Path, Name, Dir string
+	// Header is the last of the lines at the beginning of the generation that are no records, where it is asked for.
+	Header string
 }
 
 // Meta is what container framing knows of a record besides its text.

@@ -21,6 +21,12 @@ type Joiner interface {
 	JoinTimeout() time.Duration
 }
 
+// Headed is a Framer that skips lines at the start of a generation.
+type Headed interface {
+	// Header is the text of the last of these lines, given what a generation begins with; not ok when there is not enough of it.
+	Header(raw []byte) (text []byte, ok bool)
+}
+
 // Framer finds the records in the raw bytes of a generation. It keeps nothing between calls, so nothing needs to be held
 // for an idle file: whatever was not consumed is given to it again, from the same byte on, when there is more.
 //

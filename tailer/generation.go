@@ -35,6 +35,7 @@ type generation struct {
 	// Where reading is.
 	read     int64  // handed out up to here
 	part     uint16 // the framer's state at read: not 0 inside an oversized line
+	headed   bool   // source.Header is known, or never will be
 	head     checkpoint.Print
 	scanned  int64 // looked at up to here, and nothing could be closed
 	tail     tail  // of read

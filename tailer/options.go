@@ -40,6 +40,8 @@ type Options struct {
 	// StartAt is "end" (the default) or "beginning": where files of the first scan start.
 	StartAt string
 	Framer  Framer
+	// Header tells in Source.Header what the generation's last header line is; the framer has to be Headed.
+	Header bool
 	// BlockSize is how much is read at once, in bytes; default 256 KiB.
 	BlockSize int
 	// MaxUnacked is how many bytes may be handed out and not yet acknowledged; default 64 MiB.
@@ -74,6 +76,9 @@ type Options struct {
 func (o *Options) complete() error {
 	if o.Framer == nil {
 		return errors.New("no framer")
+	}
+	if _, ok := o.Framer.(Headed); o.Header && !ok {
+		return errors.New("the framer knows no header lines")
 	}
 	if len(o.Paths) == 0 && len(o.Rotated) == 0 {
 		return errors.New("no paths")

@@ -59,6 +59,10 @@ func (f *Follower) turn(g *generation) (*Batch, error) {
 			return nil, err
 		}
 	}
+	if err := f.readHeader(g); err != nil {
+		f.cannotRead(g, err)
+		return nil, nil
+	}
 	window := f.opts.Framer.Window()
 	for {
 		// The bytes before the position come along, so that every read sees that the body is still the same.

@@ -88,12 +88,14 @@ type Tail struct {
 	Encoding                       string // "utf-8", "utf-16", "utf-16le", "utf-16be"
 	KeepCR                         bool
 	SkipHeaderLines                int
-	IgnoreOlder                    time.Duration // 0: never
-	Symlinks                       string        // "owner" | "all" | "none"
-	PollInterval                   time.Duration
-	OnAmbiguous                    string // "repeat" | "skip"
-	ForgetAfter                    time.Duration
-	HoldDeleted                    HoldDeleted
+	// Header says that a step needs the last of the lines that are skipped.
+	Header       bool
+	IgnoreOlder  time.Duration // 0: never
+	Symlinks     string        // "owner" | "all" | "none"
+	PollInterval time.Duration
+	OnAmbiguous  string // "repeat" | "skip"
+	ForgetAfter  time.Duration
+	HoldDeleted  HoldDeleted
 }
 
 // Multiline is tail's multiline block; exactly one of Start, Continue, Indent is set.

@@ -85,6 +85,7 @@ func (d *decoder) flow(blk *hcl.Block, aws AWS) *Flow {
 	for _, e := range f.Emits {
 		written[e].output(e, f)
 	}
+	d.checkHeader(f)
 	d.checkFlow(f)
 	d.hintAtFields(f)
 	return f

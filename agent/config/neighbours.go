@@ -115,7 +115,7 @@ var neighbourRows = []struct {
 	{neighbour{ours: "with"}, "replacement replace replacewith mask"},
 	{neighbour{ours: "builtin"}, "builtins patterns presets types"},
 	{neighbour{ours: "patterns"}, "patterndefinitions custompatterns"},
-	{neighbour{ours: "columns"}, "customfieldnames header headers names fields keys"},
+	{neighbour{ours: "columns"}, "customfieldnames names fields keys"},
 	{neighbour{ours: "delimiter"}, "sep fieldseparator"},
 	{neighbour{ours: "pair_separator"}, "pairseparator pairdelimiter fielddelimiter fieldsplit delimiter separator"},
 	{neighbour{ours: "value_separator"}, "keyvaluedelimiter valuesplit valuedelimiter"},

@@ -125,6 +125,7 @@ var descriptions = map[string]string{
 	"flow.parse.names":            "Field names and values of the Java agent's LOGTOJSON.",
 	"flow.parse.timezone":         "Of time stamps that have none: a name of the tz database, or `Local`. By default UTC.",
 	"flow.parse.columns":          "The names of the columns, in their order; `\"\"` leaves one out. In regex, the names of the groups, if they have none in the pattern.",
+	"flow.parse.header":           "Take the names of the columns from the first line of each file, or the last of `skip_header_lines`.",
 	"flow.parse.separator":        "Matches what is between the parts. By default white space.",
 	"flow.parse.null_value":       "A text that stands for nothing, such as `\"-\"`: it becomes null, and so does a group of the pattern that took no part, which is left out otherwise.",
 	"flow.parse.delimiter":        "The character between columns.",

@@ -23,7 +23,8 @@ type Step struct {
 	// Expressions are the arguments that are computed for each record.
 	Expressions []Expression
 
-	make stepMaker
+	make   stepMaker
+	header *hcl.Range // where it says that it needs the file's header line
 }
 
 // Expression is an argument that is computed for each record.

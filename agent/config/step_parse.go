@@ -20,7 +20,7 @@ var parseArguments = map[string][]string{
 	"nginx_error":  {"timezone"},
 	"apache_error": {"timezone", "names"},
 	"syslog":       {"timezone", "names"},
-	"csv":          {"strings", "columns", "delimiter", "timestamp_field", "timestamp_format", "timezone"},
+	"csv":          {"strings", "columns", "header", "delimiter", "timestamp_field", "timestamp_format", "timezone"},
 	"split":        {"strings", "columns", "separator", "null_value", "timestamp_field", "timestamp_format", "timezone"},
 	"regex":        {"strings", "pattern", "columns", "null_value", "timestamp_field", "timestamp_format", "timezone"},
 	"grok":         {"strings", "pattern", "patterns", "timestamp_field", "timestamp_format", "timezone"},
@@ -29,7 +29,7 @@ var parseArguments = map[string][]string{
 
 // allParseArguments are those of all formats.
 var allParseArguments = []string{
-	"into", "strings", "names", "timezone", "columns", "delimiter", "separator", "null_value", "pattern", "patterns", "pair_separator", "value_separator",
+	"into", "strings", "names", "timezone", "columns", "header", "delimiter", "separator", "null_value", "pattern", "patterns", "pair_separator", "value_separator",
 	"timestamp_field", "timestamp_format",
 }
 
@@ -68,8 +68,15 @@ func (b *body) parse() stepMaker {
 	}
 	if asked("columns") {
 		b.strs("columns", &o.Columns)
-		if !b.has("columns") && ok && o.Format != "regex" {
-			b.need("columns", "the names of the columns", `columns = ["time", "level", "text"]`)
+		if asked("header") {
+			b.parseHeader(&o)
+		}
+		example := `columns = ["time", "level", "text"]`
+		if asked("header") {
+			example += ", or header = true"
+		}
+		if !b.has("columns") && !o.Header && ok && o.Format != "regex" {
+			b.need("columns", "the names of the columns", example)
 		}
 	}
 	if asked("delimiter") {
@@ -104,6 +111,42 @@ func (b *body) parse() stepMaker {
 		own := o
 		own.Now = now
 		return pipeline.NewParse(own)
+	}
+}
+
+// parseHeader reads whether the names of the columns are those of the file's header line.
+func (b *body) parseHeader(o *pipeline.ParseOptions) {
+	b.flag("header", &o.Header)
+	header, columns := b.written["header"], b.written["columns"]
+	switch {
+	case o.Header && columns != nil:
+		b.d.conflict(problem{
+			summary: "header and columns in one parse block", hint: "these are the names of the columns",
+			detail: "With header = true the names are those of the file's first line. To skip that line and use other names, set skip_header_lines = 1 in the tail block and columns here.",
+		}, columns.NameRange, "and this takes them from the file", header.NameRange)
+	case o.Header && b.step != nil:
+		b.step.header = &header.NameRange
+	}
+}
+
+// checkHeader sees to it that the tail block can give a header line to the step that needs it.
+func (d *decoder) checkHeader(f *Flow) {
+	for _, s := range f.Steps {
+		if s.header == nil {
+			continue
+		}
+		p := problem{summary: "header is not possible here", hint: "write columns = [...] instead"}
+		switch {
+		case f.Tail.Format != "":
+			p.detail = "A container writes no header line at the beginning of each of its log files."
+		case len(f.Tail.Pipes) > 0:
+			p.detail = "What was written to a pipe before kinetail started, its header line for one, is gone."
+		default:
+			f.Tail.Header = true
+			f.Tail.SkipHeaderLines = max(1, f.Tail.SkipHeaderLines)
+			continue
+		}
+		d.error(*s.header, p)
 	}
 }
 

@@ -124,6 +124,7 @@ func TestStepTablesAgreeWithThePipeline(t *testing.T) {
 		"names": func(o *formats.Options) { o.Names = "kinesis-agent" }, "timezone": func(o *formats.Options) { o.Timezone = time.UTC },
 		"columns": func(o *formats.Options) { o.Columns = []string{"a"} }, "delimiter": func(o *formats.Options) { o.Delimiter = ";" },
 		"separator": func(o *formats.Options) { o.Separator = ";" }, "null_value": func(o *formats.Options) { o.NullValue = "-" },
+		"header":  func(o *formats.Options) { o.Header = true },
 		"pattern": func(o *formats.Options) { o.Pattern = "(?P<a>.)" }, "patterns": func(o *formats.Options) { o.Patterns = map[string]string{"A": "a"} },
 		"pair_separator": func(o *formats.Options) { o.Pairs = "," }, "value_separator": func(o *formats.Options) { o.Values = ":" },
 		"timestamp_field": func(o *formats.Options) { o.TimestampField, o.TimestampFormat = "a", "unix" },
@@ -144,6 +145,9 @@ func TestStepTablesAgreeWithThePipeline(t *testing.T) {
 				o.Pattern = "%{WORD:a}"
 			}
 			given[argument](&o)
+			if argument == "header" {
+				o.Columns = nil
+			}
 			if format == "regex" && argument == "columns" {
 				o.Pattern = "(.)"
 			}

@@ -110,6 +110,11 @@ func Process(cfg *config.Config, f *config.Flow, e *config.Emit, in Input, obser
 	if i := strings.LastIndexByte(in.Path, '/'); i >= 0 {
 		source.Dir, source.Name = in.Path[:max(i, 1)], in.Path[i+1:]
 	}
+	if f.Tail.Header {
+		if source.Header, err = header(&f.Tail, in.Data); err != nil {
+			return out, err
+		}
+	}
 	var payloads pipeline.Payloads
 	err = batches(&f.Tail, in.Data, func(b *tailer.Batch) {
 		b.Source = source
@@ -136,6 +141,20 @@ func (o *Output) add(item pipeline.Payload, read int) {
 		return
 	}
 	o.Records = append(o.Records, r)
+}
+
+// header is the last header line of data.
+func header(t *config.Tail, data []byte) (string, error) {
+	framer, err := frame.New(t.Framing())
+	if err != nil {
+		return "", err
+	}
+	headed, ok := framer.(tailer.Headed)
+	if !ok {
+		return "", nil
+	}
+	text, _ := headed.Header(data)
+	return string(text), nil
 }
 
 // batches frames data as a file that is complete.

@@ -10,15 +10,21 @@ import (
 
 // csvParser reads one line of comma-separated values as RFC 4180 has them: a column in quotes may hold the delimiter, a doubled quote is
 // one. A line with another number of columns is not in the format. Empty columns without quotes are left out.
+//
+// The names of the columns are given, or those of the file's header line.
 type csvParser struct {
 	columns   []string
 	delimiter byte
 	strings   bool
+	headers   map[string][]string // the columns of the header lines seen last
 }
 
 func newCSV(o Options) (Parser, error) {
-	if len(o.Columns) == 0 {
-		return nil, errors.New("format \"csv\" needs columns = [...], the names of the columns in their order; \"\" leaves a column out")
+	switch {
+	case o.Header && len(o.Columns) > 0:
+		return nil, errors.New("header = true takes the names of the columns from the file: leave out columns")
+	case !o.Header && len(o.Columns) == 0:
+		return nil, errors.New("format \"csv\" needs columns = [...], the names of the columns in their order (\"\" leaves a column out), or header = true")
 	}
 	if err := uniqueColumns(o.Columns); err != nil {
 		return nil, err
@@ -31,6 +37,61 @@ func newCSV(o Options) (Parser, error) {
 		return nil, fmt.Errorf("delimiter %q must be one character of ASCII, and no quote", o.Delimiter)
 	}
 	return p, nil
+}
+
+// maxColumns is the most columns that a header line can name; a line that has more is not in the format.
+const maxColumns = 10_000
+
+// maxHeaders is how many header lines are remembered: files that are read at the same time mostly have the same.
+const maxHeaders = 64
+
+// SetHeader implements Headed. A column without a name is named by its number, as column_3; a name that is there already gets a number.
+func (p *csvParser) SetHeader(line string) {
+	if line == "" { // not known: then no line can be read
+		p.columns = nil
+		return
+	}
+	columns, ok := p.headers[line]
+	if !ok {
+		columns = p.names(line)
+		if p.headers == nil || len(p.headers) >= maxHeaders {
+			p.headers = map[string][]string{}
+		}
+		p.headers[line] = columns
+	}
+	p.columns = columns
+}
+
+func (p *csvParser) names(line string) []string {
+	var names []string
+	seen := map[string]bool{}
+	for more := true; more && len(names) < maxColumns; {
+		var name string
+		rest, ok := "", false
+		if strings.HasPrefix(line, `"`) {
+			var own []byte
+			if name, rest, ok = quotedCSV(line, &own); ok && rest != "" && rest[0] != p.delimiter {
+				ok = false
+			}
+		}
+		if ok {
+			more = rest != ""
+			line = strings.TrimPrefix(rest, string(p.delimiter))
+		} else {
+			name, line, more = cut(line, p.delimiter)
+		}
+		name = strings.TrimSpace(name)
+		if name == "" {
+			name = fmt.Sprintf("column_%d", len(names)+1)
+		}
+		plain := name
+		for n := 2; seen[name]; n++ {
+			name = fmt.Sprintf("%s_%d", plain, n)
+		}
+		seen[name] = true
+		names = append(names, name)
+	}
+	return names
 }
 
 func (p *csvParser) Parse(line string, r *record.Record, arena *[]byte) bool {

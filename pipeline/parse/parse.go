@@ -16,6 +16,9 @@ type Parser interface {
 	Parse(line string, r *record.Record, arena *[]byte) bool
 }
 
+// Headed is a Parser that takes names from the header line of the file: it is told of each file's before the first line.
+type Headed interface{ SetHeader(line string) }
+
 // Options are those of all formats; New refuses what a format has no use for.
 type Options struct {
 	// Into puts what was parsed into one field, as an object (format "json").
@@ -31,6 +34,8 @@ type Options struct {
 	Names string
 	// Columns are the names of the columns of "csv" and "split", and of the groups of "regex" where they have none.
 	Columns []string
+	// Header takes the names of the columns from the file's header line instead ("csv"): the parser is then Headed.
+	Header bool
 	// Delimiter is the byte between columns ("csv", default a comma).
 	Delimiter string
 	// Separator is the regular expression that matches what is between the parts of "split", default space.
@@ -62,7 +67,7 @@ var formats = map[string]format{
 	"nginx_error":  {newNginxError, []string{"timezone"}},
 	"apache_error": {newApacheError, []string{"timezone", "names"}},
 	"syslog":       {newSyslog, []string{"timezone", "names"}},
-	"csv":          {newCSV, []string{"strings", "columns", "delimiter", "timestamp"}},
+	"csv":          {newCSV, []string{"strings", "columns", "header", "delimiter", "timestamp"}},
 	"split":        {newSplit, []string{"strings", "columns", "separator", "null_value", "timestamp"}},
 	"regex":        {newRegex, []string{"strings", "pattern", "columns", "null_value", "timestamp"}},
 	"grok":         {newGrok, []string{"strings", "pattern", "patterns", "timestamp"}},
@@ -87,11 +92,11 @@ func New(name string, o Options) (Parser, error) {
 	}
 	given := map[string]bool{
 		"into": o.Into != "", "timezone": o.Timezone != nil && !slices.Contains(f.takes, "timestamp"), "strings": o.Strings, "names": o.Names != "",
-		"columns": len(o.Columns) > 0, "delimiter": o.Delimiter != "", "pattern": o.Pattern != "", "patterns": len(o.Patterns) > 0,
+		"columns": len(o.Columns) > 0, "header": o.Header, "delimiter": o.Delimiter != "", "pattern": o.Pattern != "", "patterns": len(o.Patterns) > 0,
 		"separator": o.Separator != "", "null_value": o.NullValue != "",
 		"separators": o.Pairs != "" || o.Values != "", "timestamp": o.TimestampField != "" || o.TimestampFormat != "",
 	}
-	for _, option := range []string{"into", "timezone", "strings", "names", "columns", "delimiter", "pattern", "patterns", "separator", "null_value", "separators", "timestamp"} {
+	for _, option := range []string{"into", "timezone", "strings", "names", "columns", "header", "delimiter", "pattern", "patterns", "separator", "null_value", "separators", "timestamp"} {
 		if given[option] && !slices.Contains(f.takes, option) {
 			return nil, fmt.Errorf("format %q has no %s", name, option)
 		}

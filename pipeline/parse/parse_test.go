@@ -259,6 +259,38 @@ func TestFormats(t *testing.T) {
 	}
 }
 
+func TestHeaderLines(t *testing.T) {
+	for _, tc := range []struct {
+		o                  Options
+		header, line, want string
+	}{
+		{Options{}, `a,b`, `1,x`, `{"a":1,"b":"x"}`},
+		{Options{Delimiter: ";"}, `"time; of day";level;;level;"say ""x"""`, `10:00;warn;3;4;y`, `{"time; of day":"10:00","level":"warn","column_3":3,"level_2":4,"say \"x\"":"y"}`},
+		{Options{TimestampField: "t", TimestampFormat: "unix"}, `t,n`, `1767225600,1`, `{"n":1,"timestamp":"2026-01-01T00:00:00Z"}`},
+		{Options{}, `a,b`, `1,2,3`, ""},
+		{Options{}, ``, `1`, ""},
+	} {
+		tc.o.Header = true
+		p := parser(t, "csv", tc.o)
+		headed, ok := p.(Headed)
+		if !ok {
+			t.Fatal("it takes no header")
+		}
+		headed.SetHeader("x")
+		headed.SetHeader(tc.header)
+		var r record.Record
+		var arena []byte
+		replaced := 0
+		got := ""
+		if p.Parse(tc.line, &r, &arena) {
+			got = string(r.AppendJSON(nil, &replaced))
+		}
+		if got != tc.want {
+			t.Errorf("%q under %q: %s, want %s", tc.line, tc.header, got, tc.want)
+		}
+	}
+}
+
 func TestWrongOptionsAreRefused(t *testing.T) {
 	for _, tc := range []struct {
 		format string
@@ -269,6 +301,8 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 		{"json", Options{Pattern: "x"}, "has no pattern"},
 		{"csv", Options{}, "columns"},
 		{"csv", Options{Columns: []string{"a", "a"}}, "twice"},
+		{"csv", Options{Columns: []string{"a"}, Header: true}, "leave out columns"},
+		{"json", Options{Header: true}, "has no header"},
 		{"csv", Options{Columns: []string{"a"}, Delimiter: "||"}, "one character"},
 		{"regex", Options{}, "named groups"},
 		{"regex", Options{Pattern: "(x)"}, "no named groups"},

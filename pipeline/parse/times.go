@@ -130,6 +130,13 @@ func newStamped(inner Parser, o Options) (Parser, error) {
 	return s, nil
 }
 
+// SetHeader hands a header line on.
+func (s *stamped) SetHeader(line string) {
+	if h, ok := s.inner.(Headed); ok {
+		h.SetHeader(line)
+	}
+}
+
 // Parse leaves a time that it can't read where it is: the line is in its format all the same.
 func (s *stamped) Parse(line string, r *record.Record, arena *[]byte) bool {
 	if !s.inner.Parse(line, r, arena) {

@@ -85,6 +85,29 @@ func (l *lines) skipHeader(before uint16, raw []byte, base int64, big, final boo
 	return at, 0
 }
 
+// Header implements tailer.Headed.
+func (l *lines) Header(raw []byte) (text []byte, ok bool) {
+	big := l.bigEndian(raw, 0)
+	at := 0
+	switch {
+	case l.encoding == "":
+		at = len(raw) - len(bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")))
+	case len(raw) >= 2 && codeUnit(raw, big) == 0xFEFF:
+		at = 2
+	}
+	for left := l.header; left > 0; left-- {
+		end, next, found := l.find(raw, at, big)
+		if !found {
+			return nil, false
+		}
+		if left == 1 {
+			return l.appendText(nil, raw[at:end], big), true
+		}
+		at = next
+	}
+	return nil, true
+}
+
 // allButOne is what may be passed over of raw while inside a line: the last unit stays, so that a generation that ends here has
 // something to be closed with.
 func (l *lines) allButOne(raw []byte) int {

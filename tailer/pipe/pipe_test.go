@@ -310,3 +310,32 @@ func BenchmarkInput(b *testing.B) {
 		_ = s.Close()
 	}
 }
+
+// The header line of an input is known for all of its records, however it comes in.
+func TestHeader(t *testing.T) {
+	r, w := io.Pipe()
+	s := start(t, Options{Input: r, Header: true}, frame.Options{SkipHeaderLines: 1})
+	go func() {
+		for _, part := range []string{"a", ",b", "\n", "1,2\n3", ",4\n"} {
+			_, _ = io.WriteString(w, part)
+		}
+		_ = w.Close()
+	}()
+	var got []string
+	for {
+		b, err := s.Next(t.Context())
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range b.Records {
+			got = append(got, b.Source.Header+": "+string(b.Bytes(i)))
+		}
+		b.Release()
+	}
+	if strings.Join(got, "; ") != "a,b: 1,2; a,b: 3,4" {
+		t.Errorf("got %q", got)
+	}
+}

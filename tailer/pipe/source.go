@@ -29,6 +29,8 @@ type Options struct {
 	// Input is read in place of Path, once, to its end.
 	Input  io.Reader
 	Framer tailer.Framer
+	// Header tells in Source.Header what the last header line is: of the first that Input holds. The framer has to be tailer.Headed.
+	Header bool
 	// Memory is charged for batches; nil is unlimited.
 	Memory *memory.Share
 	// Log is slog.Default() if nil.
@@ -41,6 +43,7 @@ type Options struct {
 type Source struct {
 	opts   Options
 	source *tailer.Source
+	headed bool // source.Header is known, or not asked for
 	limit  int
 	stop   chan struct{}
 	ready  chan struct{}  // something to frame
@@ -76,7 +79,8 @@ func Open(o Options) (*Source, error) {
 		o.Log = slog.Default()
 	}
 	s := &Source{
-		opts: o, limit: o.Framer.Window() + readAhead,
+		headed: !o.Header,
+		opts:   o, limit: o.Framer.Window() + readAhead,
 		stop: make(chan struct{}), ready: make(chan struct{}, 1), room: make(chan struct{}, 1),
 	}
 	path := o.Path
@@ -174,6 +178,9 @@ func (s *Source) frame() (b *tailer.Batch, wait time.Duration, err error) {
 			}
 			return nil, 0, nil
 		}
+		if !s.headed && !s.readHeader(closing) {
+			return nil, 0, nil
+		}
 		b = &tailer.Batch{Source: s.source, Start: s.base, Before: s.part, Ack: tailer.NewAck(func() {})}
 		n := s.opts.Framer.Frame(b, s.pending, s.base, closing)
 		if n == 0 {
@@ -196,6 +203,23 @@ func (s *Source) frame() (b *tailer.Batch, wait time.Duration, err error) {
 			return b, 0, nil
 		}
 	}
+}
+
+// readHeader finds the header at the beginning of what is pending; false says that there is too little of it yet.
+func (s *Source) readHeader(closing tailer.Closing) bool {
+	framer, ok := s.opts.Framer.(tailer.Headed)
+	if !ok || s.base > 0 {
+		s.headed = true
+		return true
+	}
+	text, whole := framer.Header(s.pending)
+	if !whole && closing != tailer.CloseAll && len(s.pending) < s.limit {
+		return false
+	}
+	headed := *s.source
+	headed.Header = string(text)
+	s.source, s.headed = &headed, true
+	return true
 }
 
 // add puts a line to what is pending, when there is room. It returns false when the source is closed.

@@ -242,20 +242,25 @@ func (f *Follower) keepLooking() {
 	defer f.ended.Done()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	tick := time.NewTicker(f.opts.SweepInterval / 4)
-	defer tick.Stop()
+	wait := f.opts.SweepInterval / 4
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
 	for {
 		select {
 		case <-f.done:
 			return
-		case <-tick.C:
+		case <-timer.C:
 		}
+		again := wait
 		if f.own.TryLock() {
-			if now := f.now(); f.sweeps > 0 && now >= f.nextSweep {
+			now := f.now()
+			if f.sweeps > 0 && now >= f.nextSweep {
 				f.look(ctx, now)
 			}
+			again = max(wait, f.nextSweep-now+wait/4) // after the one who calls Next, if somebody does
 			f.own.Unlock()
 		}
+		timer.Reset(again)
 	}
 }
 

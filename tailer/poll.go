@@ -11,7 +11,7 @@ import (
 	"github.com/kinetail/kinetail/tailer/checkpoint"
 )
 
-// quietAfter is how long a file is polled after it last grew; then it is parked until an event or a sweep.
+// quietAfter is how long a file is polled after it last grew without an event; then it is parked until an event or a sweep.
 const quietAfter = time.Second
 
 // keepOpen is how many quiet bodies stay open: opening one again costs a few system calls.
@@ -100,6 +100,9 @@ func (f *Follower) age(g *generation, now clock) {
 	}
 	if !g.superseded() {
 		wait := quietAfter
+		if g.heard >= g.grown {
+			wait = 0 // events come: a line each second would be asked for twenty times
+		}
 		if join, ok := f.opts.Framer.(Joiner); ok && leftover {
 			wait += join.JoinTimeout()
 		}
@@ -191,6 +194,7 @@ func (f *Follower) heed(now clock) {
 	}
 	for _, path := range f.hintPaths {
 		if g := f.named[path]; g != nil && !g.final && g.lost == 0 {
+			g.heard = now
 			f.visit(g, now)
 		}
 	}

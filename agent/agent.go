@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"reflect"
 	"sync"
 	"time"
 
@@ -54,6 +55,7 @@ type Agent struct {
 	configError string
 	flows       []*supervised
 	hubs        map[string]*tap.Hub // by the names of flows
+	publishing  *publishing         // nil: nothing goes to CloudWatch
 }
 
 // New takes the state directory and prepares, but starts nothing. Close must be called.
@@ -91,25 +93,14 @@ func (a *Agent) Run(ctx context.Context) error {
 		flows = append(flows, a.supervise(ctx, a.cfg, f, nil))
 	}
 	a.set(a.cfg, a.configError, flows)
+	a.startMetrics(ctx, a.cfg, nil)
 	a.changing.Unlock()
-	metrics, err := a.startMetrics(ctx)
-	if err != nil {
-		a.log.Warn("running without CloudWatch metrics", "error", err)
-	}
-	if metrics != nil {
-		defer func() {
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), finalMetrics)
-			defer cancel()
-			if err := metrics.Close(last); err != nil {
-				a.log.Warn("the last metrics did not reach CloudWatch", "error", err)
-			}
-		}()
-	}
 	if !a.opts.Once {
 		<-ctx.Done()
 	}
 	a.changing.Lock() // a reload that is under way ends first
 	defer a.changing.Unlock()
+	defer a.stopMetrics(ctx)
 	var errs []error
 	for _, f := range a.flows {
 		if err := f.wait(); err != nil {
@@ -187,7 +178,11 @@ func (a *Agent) Reload(ctx context.Context, cfg *config.Config) (Change, error) 
 	for name := range old {
 		c.Removed = append(c.Removed, name)
 	}
+	before := a.cfg
 	a.set(cfg, "", flows)
+	if publishes(before) != publishes(cfg) || !reflect.DeepEqual(before.Metrics, cfg.Metrics) {
+		a.startMetrics(ctx, cfg, a.stopMetrics(ctx))
+	}
 	return c, nil
 }
 
@@ -231,9 +226,9 @@ func (a *Agent) Summary() *status.Snapshot { return a.snapshot(false) }
 
 func (a *Agent) snapshot(files bool) *status.Snapshot {
 	a.mu.Lock()
-	flows, configError := a.flows, a.configError
+	flows, configError, metrics := a.flows, a.configError, a.metricsStatus()
 	a.mu.Unlock()
-	s := &status.Snapshot{Version: a.opts.Version, PID: os.Getpid(), Started: a.started, ConfigError: configError}
+	s := &status.Snapshot{Version: a.opts.Version, PID: os.Getpid(), Started: a.started, ConfigError: configError, Metrics: metrics}
 	if a.store != nil {
 		st := a.store.Stats()
 		s.Store = status.Store{Dir: a.opts.Config.Agent.StateDir, Errors: st.Errors}

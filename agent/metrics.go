@@ -31,29 +31,77 @@ func publishes(cfg *config.Config) bool {
 	return false
 }
 
-// startMetrics begins to publish, or returns nil when nothing is to be published.
-func (a *Agent) startMetrics(ctx context.Context) (*cloudwatch.Publisher, error) {
-	cfg := a.opts.Config
+// publishing is the publisher of a configuration.
+type publishing struct {
+	*cloudwatch.Publisher
+	session   *awsconfig.Session
+	namespace string
+}
+
+// startMetrics begins to publish as a configuration says, if it does; since is what has been published already. It needs changing.
+func (a *Agent) startMetrics(ctx context.Context, cfg *config.Config, since []cloudwatch.Reading) {
 	if a.opts.DryRun || !publishes(cfg) {
-		return nil, nil
+		return
 	}
 	session, err := awsconfig.Load(ctx, a.awsOptions(cfg.Metrics.AWS, "metrics"))
 	if err != nil {
-		return nil, fmt.Errorf("metrics \"cloudwatch\": %w", err)
+		a.log.Warn("running without CloudWatch metrics", "error", fmt.Errorf("metrics \"cloudwatch\": %w", err))
+		return
 	}
 	m := &cfg.Metrics
-	return cloudwatch.New(cloudwatch.Options{
-		API:          session.CloudWatch(),
-		Collect:      func() []cloudwatch.Reading { return readings(a.Summary()) },
-		Namespace:    m.Namespace,
-		KinesisAgent: m.Compat == "kinesis-agent",
-		Interval:     m.Interval,
-		Full:         m.Detail == "full",
-		Dimensions:   m.Dimensions,
-		Host:         hostname(),
-		Invalidate:   session.Invalidate,
-		Logger:       a.log,
-	}), nil
+	p := cloudwatch.New(cloudwatch.Options{
+		API:            session.CloudWatch(),
+		Collect:        func() []cloudwatch.Reading { return readings(a.Summary()) },
+		Since:          since,
+		Namespace:      m.Namespace,
+		KinesisAgent:   m.Compat == "kinesis-agent",
+		Interval:       m.Interval,
+		Full:           m.Detail == "full",
+		Dimensions:     m.Dimensions,
+		HighResolution: m.HighResolution,
+		Host:           hostname(),
+		Invalidate:     session.Invalidate,
+		Logger:         a.log,
+	})
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.publishing = &publishing{p, session, m.Namespace}
+}
+
+// stopMetrics publishes what has grown since the last interval, within a bounded time, and returns what is published now. It needs changing.
+func (a *Agent) stopMetrics(ctx context.Context) []cloudwatch.Reading {
+	a.mu.Lock()
+	p := a.publishing
+	a.mu.Unlock()
+	if p == nil {
+		return readings(a.Summary())
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finalMetrics)
+	defer cancel()
+	if err := p.Close(ctx); err != nil {
+		a.log.Warn("the last metrics did not reach CloudWatch", "error", err)
+	}
+	p.session.Close()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.publishing = nil
+	return p.Published()
+}
+
+// metricsStatus needs mu.
+func (a *Agent) metricsStatus() *status.Metrics {
+	if a.publishing == nil {
+		return nil
+	}
+	st := a.publishing.Status()
+	m := &status.Metrics{
+		Namespace: a.publishing.namespace, Sent: st.Sent, Pending: st.Pending, Dropped: st.Dropped, Calls: st.Calls, Denied: st.Denied,
+		LastError: st.LastError,
+	}
+	if !st.LastSent.IsZero() {
+		m.LastSent = &st.LastSent
+	}
+	return m
 }
 
 // awsOptions are those of an aws block, for whoever is named.
@@ -93,7 +141,14 @@ func readings(s *status.Snapshot) []cloudwatch.Reading {
 			}
 			v["RecordsDropped"] += float64(f.Dropped.Total())
 			v["FilterUndecided"] = float64(f.FilterUndecided)
-			all = append(all, cloudwatch.Reading{Source: f.Name + "/" + d.Name, Destination: d.Metric, Values: v})
+			v["RecordsTruncated"] = float64(f.RecordsTruncated)
+			r := cloudwatch.Reading{Source: f.Name + "/" + d.Name, Destination: d.Metric, Values: v, Distributions: map[string][]cloudwatch.Bucket{}}
+			for name, from := range d.Distributions {
+				for _, c := range from.Classes {
+					r.Distributions[name] = append(r.Distributions[name], cloudwatch.Bucket{Value: float64(c.Middle()), Count: float64(c.Count)})
+				}
+			}
+			all = append(all, r)
 		}
 	}
 	return all

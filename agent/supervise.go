@@ -33,13 +33,14 @@ type supervised struct {
 	err     error // why the flow failed, or what it could not deliver when it was stopped
 	running *flow.Flow
 	retired status.Flow // what was counted by flows that ran before this one
+	down    time.Time   // since when none runs, while running is nil
 }
 
 // start runs the flow in a goroutine of its own until stop, or until its sources end.
 func (s *supervised) start(ctx context.Context) {
 	ctx, s.cancel = context.WithCancel(ctx)
 	s.done = make(chan struct{})
-	s.state = status.StateStarting
+	s.state, s.down = status.StateStarting, time.Now()
 	go func() {
 		defer close(s.done)
 		s.loop(ctx)
@@ -124,7 +125,7 @@ func (s *supervised) retire(f *flow.Flow) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.retired = sum(s.retired, f.Status(true))
-	s.running = nil
+	s.running, s.down = nil, time.Now()
 }
 
 func (s *supervised) set(state string, f *flow.Flow, err error) {

@@ -21,6 +21,10 @@ type Counters struct {
 	UnknownOutcomes     atomic.Int64 // records in requests whose answer never came: each may be a duplicate
 	Requests            atomic.Int64
 	KinesisRecords      atomic.Int64 // records as the service counts them: aggregates count once
+
+	SendLatency             Distribution // of requests, whatever became of them, in milliseconds
+	DeliveryLatency         Distribution // of records, from when they were read to their acknowledgement, in milliseconds
+	RecordsPerKinesisRecord Distribution // of accepted records as the service counts them
 }
 
 // Circuit says whether a destination sends.

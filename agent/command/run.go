@@ -140,7 +140,7 @@ func runAgent(ctx context.Context, cmd *cobra.Command, f runFlags, a *agent.Agen
 		rememberGood(log, f, cfg)
 	}
 	if !f.dryRun && !f.once && cfg.Agent.Listen != "off" {
-		server, err := status.Listen(cfg.Agent.Listen, status.Handler(a.Summary, a.Alive), log)
+		server, err := status.Listen(cfg.Agent.Listen, status.Handler(a.Summary, a.Snapshot, a.Alive), log)
 		if err != nil {
 			log.Warn("running without health and metrics", "error", err)
 		} else {

@@ -140,6 +140,7 @@ func (b *body) metrics(m *Metrics) {
 		b.d.error(interval.Expr.Range(), problem{summary: "interval must be whole seconds"})
 	}
 	b.enum("detail", &m.Detail, "standard", "full")
+	b.flag("high_resolution", &m.HighResolution)
 	at := b.strMap("dimensions", &m.Dimensions, checkDimension)
 	if at != nil && len(m.Dimensions) > maxDimensions {
 		b.d.error(at.Expr.Range(), problem{summary: "Too many dimensions", detail: fmt.Sprintf("CloudWatch takes %d besides Destination.", maxDimensions)})

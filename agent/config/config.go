@@ -62,7 +62,9 @@ type Metrics struct {
 	Detail     string // "standard" | "full"
 	Compat     string // "none" | "kinesis-agent"
 	Dimensions map[string]string
-	AWS        AWS
+	// HighResolution keeps values by the second.
+	HighResolution bool
+	AWS            AWS
 }
 
 // Flow is one flow block.

@@ -62,6 +62,8 @@ type Flow struct {
 	counting sync.Mutex      // guards what follows
 	steps    pipeline.Counts // what Steps counted
 	encoders pipeline.EncoderCounts
+	// truncated are records cut at max_record_size.
+	truncated int64
 }
 
 // Run moves batches until ctx ends or all sources have ended (io.EOF), in which case it returns nil. What was taken over by a
@@ -127,7 +129,7 @@ func (f *Flow) put(ctx context.Context, b *tailer.Batch) error {
 			o.Encoder.Encode(b, &o.payloads)
 		}
 	}
-	f.count()
+	f.count(b)
 	for _, o := range f.Outputs {
 		if err := o.Destination.Put(ctx, &o.payloads); err != nil {
 			return fmt.Errorf("hand over to %s: %w", o.Destination.Status().Name, err)
@@ -148,9 +150,16 @@ func (f *Flow) process(b *tailer.Batch) {
 }
 
 // count keeps what was counted where Status may read it.
-func (f *Flow) count() {
+func (f *Flow) count(b *tailer.Batch) {
+	truncated := int64(0)
+	for i := range b.Records {
+		if b.Records[i].Flags&tailer.Truncated != 0 {
+			truncated++
+		}
+	}
 	f.counting.Lock()
 	defer f.counting.Unlock()
+	f.truncated += truncated
 	if f.Steps != nil {
 		f.steps = f.Steps.Counts()
 	}

@@ -76,6 +76,7 @@ func (f *Flow) addCounts(all *status.Flow) {
 	all.FilterUndecided, all.ParseErrors, all.Redacted = c.FilterUndecided, c.ParseErrors, c.Redacted
 	all.ExpressionErrors, all.LastExpressionError = c.Failures+e.Failures, c.LastFailure
 	all.InvalidBytes, all.KeysTruncated = e.Replaced, e.KeysTruncated
+	all.RecordsTruncated = f.truncated
 }
 
 // age is the time since then in seconds, 0 for the zero time.
@@ -103,6 +104,21 @@ func destination(st emit.Status) status.Destination {
 		if v, ok := counters.Field(i).Addr().Interface().(*atomic.Int64); ok {
 			d.Counters[counters.Type().Field(i).Name] = v.Load()
 		}
+	}
+	d.Distributions = map[string]status.Distribution{}
+	for name, from := range map[string]*emit.Distribution{
+		"SendLatency": &st.Counters.SendLatency, "DeliveryLatency": &st.Counters.DeliveryLatency,
+		"RecordsPerKinesisRecord": &st.Counters.RecordsPerKinesisRecord,
+	} {
+		sum, classes := from.Read()
+		if len(classes) == 0 {
+			continue
+		}
+		to := status.Distribution{Sum: sum}
+		for _, c := range classes {
+			to.Classes = append(to.Classes, status.Class(c))
+		}
+		d.Distributions[name] = to
 	}
 	return d
 }

@@ -18,8 +18,9 @@ type desc struct {
 }
 
 const (
-	gaugeKind   = "gauge"
-	counterKind = "counter"
+	gaugeKind     = "gauge"
+	counterKind   = "counter"
+	histogramKind = "histogram"
 )
 
 func newDesc(name, help string, labels ...string) *desc {
@@ -43,7 +44,41 @@ type family struct {
 }
 
 // add takes a sample with one value for each label of d.
-func (e *exposition) add(d *desc, v float64, labels ...string) {
+func (e *exposition) add(d *desc, v float64, labels ...string) { e.sample(d, "", "", v, labels) }
+
+// histogramBounds are those of the buckets, in what the distribution counts (milliseconds, records): a power of two less one each, so that
+// they are where its classes end.
+var histogramBounds = func() (all []int64) {
+	for n := int64(1); n <= 1<<16; n *= 2 {
+		all = append(all, n)
+	}
+	return all
+}()
+
+// histogram takes a distribution. unit is what one of its values is in the base unit: 0.001 for milliseconds, of which parts were cut off; 1
+// for whole things.
+func (e *exposition) histogram(d *desc, unit float64, from Distribution, labels ...string) {
+	seen, classes := int64(0), from.Classes
+	for _, bound := range histogramBounds {
+		for len(classes) > 0 && classes[0].High <= bound {
+			seen += classes[0].Count
+			classes = classes[1:]
+		}
+		le := float64(bound) * unit
+		if unit == 1 {
+			le = float64(bound - 1)
+		}
+		if le > 0 {
+			e.sample(d, "_bucket", strconv.FormatFloat(le, 'g', -1, 64), float64(seen), labels)
+		}
+	}
+	n := float64(from.Count())
+	e.sample(d, "_bucket", "+Inf", n, labels)
+	e.sample(d, "_sum", "", float64(from.Sum)*unit, labels)
+	e.sample(d, "_count", "", n, labels)
+}
+
+func (e *exposition) sample(d *desc, suffix, le string, v float64, labels []string) {
 	f := e.byName[d.name]
 	if f == nil {
 		f = &family{desc: d}
@@ -55,11 +90,17 @@ func (e *exposition) add(d *desc, v float64, labels ...string) {
 	}
 	b := &f.samples
 	b.WriteString(d.name)
+	b.WriteString(suffix)
 	for i, name := range d.labels {
 		b.WriteByte("{,"[min(i, 1)])
 		b.WriteString(name)
 		b.WriteString(`="`)
 		_, _ = escapeLabel.WriteString(b, strings.ToValidUTF8(labels[i], "\uFFFD"))
+		b.WriteByte('"')
+	}
+	if le != "" { // a histogram has labels of its own, too
+		b.WriteString(`,le="`)
+		b.WriteString(le)
 		b.WriteByte('"')
 	}
 	if len(d.labels) > 0 {
@@ -89,11 +130,17 @@ func (e *exposition) bytes() []byte {
 	return b.Bytes()
 }
 
-// serveMetrics answers a scrape.
-func serveMetrics(snapshot func() *Snapshot) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
+// serveMetrics answers a scrape. With ?files=1 there is lag by file, too.
+func serveMetrics(summary, snapshot func() *Snapshot) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		var e exposition
-		collect(&e, snapshot())
+		if r.URL.Query().Get("files") == "1" {
+			s := snapshot()
+			collect(&e, s)
+			collectFiles(&e, s)
+		} else {
+			collect(&e, summary())
+		}
 		collectProcess(&e)
 		text := e.bytes()
 		w.Header().Set("Content-Type", textFormat)

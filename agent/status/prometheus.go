@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -29,18 +30,49 @@ var (
 	descCircuit     = ours("circuit_open", "1 while a destination refuses everything and is only probed.", "destination", "flow")
 )
 
+var (
+	descTruncated = ours("records_truncated_total", "Records longer than max_record_size, which were cut.", "flow")
+	descKeysCut   = ours("partition_keys_truncated_total", "Partition keys longer than 256 characters, which were cut.", "flow")
+	descRedacted  = ours("redactions_total", "Matches that redact has replaced.", "flow")
+	descQueuedRec = ours("queued_records", "Records that wait to be sent or answered.", "destination", "flow")
+
+	descSendLatency = oursHistogram("send_latency_seconds", "Time of a request, whatever became of it.", "destination", "flow")
+	descDelivery    = oursHistogram("delivery_latency_seconds", "Time from reading a record to its acknowledgement.", "destination", "flow")
+	descPacked      = oursHistogram("records_per_kinesis_record", "Records in what the service counts as one.", "destination", "flow")
+
+	descPublished = ours("cloudwatch_metrics_sent_total", "Values that CloudWatch has accepted.")
+	descUnsent    = ours("cloudwatch_metrics_pending", "Values that wait for CloudWatch to accept them.")
+	descLost      = ours("cloudwatch_metrics_dropped_total", "Values that CloudWatch never took.")
+	descPutCalls  = ours("cloudwatch_calls_total", "Calls of PutMetricData.")
+
+	descFileBytes   = ours("file_lag_bytes", "Bytes of a file that not all destinations have acknowledged.", "flow", "path")
+	descFileSeconds = ours("file_lag_seconds", "Age of the oldest byte of a file not acknowledged.", "flow", "path")
+)
+
+func oursHistogram(name, help string, labels ...string) *desc {
+	d := ours(name, help, labels...)
+	d.kind = histogramKind
+	return d
+}
+
 func ours(name, help string, labels ...string) *desc {
 	return newDesc("kinetail_"+name, help, labels...)
 }
 
 // collect makes metrics of a snapshot. Labels are flows and destinations of the configuration, so their number is bounded; there is none
-// per file.
+// per file: those are collectFiles's.
 func collect(e *exposition, s *Snapshot) {
 	gauge := e.add
 	count := func(d *desc, v int64, labels ...string) { e.add(d, float64(v), labels...) }
 	gauge(descInfo, 1, s.Version)
 	gauge(descConfigError, truth(s.ConfigError != ""))
 	count(descStoreErrors, s.Store.Errors)
+	if m := s.Metrics; m != nil {
+		count(descPublished, m.Sent)
+		gauge(descUnsent, float64(m.Pending))
+		count(descLost, m.Dropped)
+		count(descPutCalls, m.Calls)
+	}
 	for _, f := range s.Flows {
 		gauge(descFlowUp, truth(f.State == StateRunning), f.Name)
 		gauge(descLagBytes, float64(f.LagBytes), f.Name)
@@ -59,12 +91,48 @@ func collect(e *exposition, s *Snapshot) {
 		count(descUnparsed, f.ParseErrors, f.Name)
 		count(descExpressions, f.ExpressionErrors, f.Name)
 		count(descInvalid, f.InvalidBytes, f.Name)
+		count(descTruncated, f.RecordsTruncated, f.Name)
+		count(descKeysCut, f.KeysTruncated, f.Name)
+		count(descRedacted, f.Redacted, f.Name)
 		for _, d := range f.Destinations {
 			gauge(descQueued, float64(d.QueuedBytes), d.Name, f.Name)
+			gauge(descQueuedRec, float64(d.QueuedRecords), d.Name, f.Name)
+			if d.Metric != "" {
+				e.histogram(descSendLatency, 0.001, d.Distributions["SendLatency"], d.Name, f.Name)
+				e.histogram(descDelivery, 0.001, d.Distributions["DeliveryLatency"], d.Name, f.Name)
+				e.histogram(descPacked, 1, d.Distributions["RecordsPerKinesisRecord"], d.Name, f.Name)
+			}
 			gauge(descCircuit, truth(d.CircuitOpen), d.Name, f.Name)
 			for _, name := range slices.Sorted(maps.Keys(d.Counters)) {
 				count(ours(snake(name)+"_total", "As the CloudWatch metric "+name+".", "destination", "flow"), d.Counters[name], d.Name, f.Name)
 			}
+		}
+	}
+}
+
+// maxFileSamples bounds the files of a flow that a scrape gets, those that lag most: an application may make files without end.
+const maxFileSamples = 1000
+
+// collectFiles adds the lag of each path, that of all its generations together.
+func collectFiles(e *exposition, s *Snapshot) {
+	for _, f := range s.Flows {
+		byPath := map[string]*File{}
+		for i := range f.Files {
+			g := f.Files[i]
+			sum := byPath[g.Path]
+			if sum == nil {
+				sum = &File{Path: g.Path}
+				byPath[g.Path] = sum
+			}
+			sum.Size += max(0, g.Size-g.Committed)
+			sum.LagSeconds = max(sum.LagSeconds, g.LagSeconds)
+		}
+		files := slices.SortedFunc(maps.Values(byPath), func(a, b *File) int {
+			return cmp.Or(cmp.Compare(b.LagSeconds, a.LagSeconds), cmp.Compare(a.Path, b.Path))
+		})
+		for _, file := range files[:min(len(files), maxFileSamples)] {
+			e.add(descFileBytes, float64(file.Size), f.Name, file.Path)
+			e.add(descFileSeconds, file.LagSeconds, f.Name, file.Path)
 		}
 	}
 }

@@ -13,8 +13,8 @@ import (
 )
 
 // Handler serves /healthz (200 while alive says the agent's loops make progress), /readyz (503 with the reasons while something keeps it
-// from delivering) and /metrics for Prometheus, and nothing else.
-func Handler(snapshot func() *Snapshot, alive func() error) http.Handler {
+// from delivering) and /metrics for Prometheus, and nothing else. summary is snapshot without files.
+func Handler(summary, snapshot func() *Snapshot, alive func() error) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		var reasons []string
@@ -23,8 +23,8 @@ func Handler(snapshot func() *Snapshot, alive func() error) http.Handler {
 		}
 		answer(w, reasons)
 	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, snapshot().Trouble()) })
-	mux.HandleFunc("GET /metrics", serveMetrics(snapshot))
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, summary().Trouble()) })
+	mux.HandleFunc("GET /metrics", serveMetrics(summary, snapshot))
 	return mux
 }
 

@@ -11,6 +11,20 @@ type Snapshot struct {
 	ConfigError string `json:"config_error,omitempty"`
 	Flows       []Flow `json:"flows"`
 	Store       Store  `json:"store"`
+	// Metrics is nil where nothing is published to CloudWatch.
+	Metrics *Metrics `json:"metrics,omitempty"`
+}
+
+// Metrics is how CloudWatch takes the metrics.
+type Metrics struct {
+	Namespace string     `json:"namespace"`
+	Sent      int64      `json:"sent"`    // values accepted
+	Pending   int        `json:"pending"` // values that wait
+	Dropped   int64      `json:"dropped"` // values that were never accepted
+	Calls     int64      `json:"calls"`   // of PutMetricData
+	Denied    string     `json:"denied,omitempty"`
+	LastError string     `json:"last_error,omitempty"`
+	LastSent  *time.Time `json:"last_sent,omitempty"`
 }
 
 // Store is the state directory's part of a Snapshot.
@@ -58,6 +72,8 @@ type Flow struct {
 	LastExpressionError string  `json:"last_expression_error,omitempty"`
 	InvalidBytes        int64   `json:"invalid_bytes"`  // no UTF-8, replaced in JSON
 	KeysTruncated       int64   `json:"keys_truncated"` // partition keys longer than 256 characters
+	// RecordsTruncated were longer than max_record_size and cut.
+	RecordsTruncated int64 `json:"records_truncated"`
 }
 
 // Dropped are the records that the configuration said to drop, by the step that did.
@@ -90,16 +106,18 @@ type Skipped struct {
 
 // Destination is one emit block's part of a Snapshot. The counters are those of emit.Counters, since the process started.
 type Destination struct {
-	Name          string           `json:"name"`
-	Kind          string           `json:"kind"`
-	Metric        string           `json:"metric,omitempty"`
-	Counters      map[string]int64 `json:"counters"`
-	QueuedRecords int64            `json:"queued_records"`
-	QueuedBytes   int64            `json:"queued_bytes"`
-	CircuitOpen   bool             `json:"circuit_open"`
-	CircuitReason string           `json:"circuit_reason,omitempty"`
-	LastError     string           `json:"last_error,omitempty"`
-	LastErrorTime *time.Time       `json:"last_error_time,omitempty"`
+	Name     string           `json:"name"`
+	Kind     string           `json:"kind"`
+	Metric   string           `json:"metric,omitempty"`
+	Counters map[string]int64 `json:"counters"`
+	// Distributions are by their metric's name, since the process started; those without a value are left out.
+	Distributions map[string]Distribution `json:"distributions,omitempty"`
+	QueuedRecords int64                   `json:"queued_records"`
+	QueuedBytes   int64                   `json:"queued_bytes"`
+	CircuitOpen   bool                    `json:"circuit_open"`
+	CircuitReason string                  `json:"circuit_reason,omitempty"`
+	LastError     string                  `json:"last_error,omitempty"`
+	LastErrorTime *time.Time              `json:"last_error_time,omitempty"`
 }
 
 // Trouble lists, in words, what keeps the agent from delivering; empty when nothing does.

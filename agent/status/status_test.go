@@ -2,6 +2,7 @@ package status
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -40,7 +41,7 @@ func get(t *testing.T, h http.Handler, path string) (int, string) {
 func TestReadyUntilSomethingIsWrong(t *testing.T) {
 	s := sample()
 	var dead error
-	h := Handler(func() *Snapshot { return s }, func() error { return dead })
+	h := Handler(func() *Snapshot { return s }, nil, func() error { return dead })
 	if code, body := get(t, h, "/readyz"); code != 200 || !strings.Contains(body, `"ok":true,"reasons":[]`) {
 		t.Errorf("/readyz: %d %s", code, body)
 	}
@@ -64,7 +65,7 @@ func TestReadyUntilSomethingIsWrong(t *testing.T) {
 }
 
 func TestMetricsAreWellFormed(t *testing.T) {
-	_, body := get(t, Handler(sample, func() error { return nil }), "/metrics")
+	_, body := get(t, Handler(sample, sample, func() error { return nil }), "/metrics")
 	// Prometheus's own parser and its opinion of our names are the judges.
 	problems, err := promlint.New(strings.NewReader(body)).Lint()
 	if err != nil || len(problems) > 0 {
@@ -91,7 +92,7 @@ func TestLabelsOfAnyKind(t *testing.T) {
 	second := s.Flows[0]
 	s.Flows = append(s.Flows, second)
 	s.Flows[0].Name, s.Flows[1].Name = "a \"b\" \\ {,}=\n#", "ü \xff"
-	_, body := get(t, Handler(func() *Snapshot { return s }, nil), "/metrics")
+	_, body := get(t, Handler(func() *Snapshot { return s }, nil, nil), "/metrics")
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(strings.NewReader(body))
 	if err != nil {
@@ -106,6 +107,58 @@ func TestLabelsOfAnyKind(t *testing.T) {
 	}
 	if want := []string{s.Flows[0].Name, "ü \uFFFD"}; !slices.Equal(names, want) {
 		t.Errorf("%q, want %q", names, want)
+	}
+}
+
+// Lag by file is there on request only, the files that lag most, each path once.
+func TestFilesOnRequest(t *testing.T) {
+	s := sample()
+	for i := range 1200 {
+		s.Flows[0].Files = append(s.Flows[0].Files, File{Path: fmt.Sprintf("/c%04d", i), Size: 10, Committed: 4, LagSeconds: float64(i)})
+	}
+	s.Flows[0].Files = append(s.Flows[0].Files, File{Path: "/c1199", Size: 5, LagSeconds: 2000})
+	h := Handler(sample, func() *Snapshot { return s }, nil)
+	if _, body := get(t, h, "/metrics"); strings.Contains(body, "kinetail_file_") {
+		t.Error("files without being asked for")
+	}
+	_, body := get(t, h, "/metrics?files=1")
+	for _, want := range []string{
+		`kinetail_file_lag_bytes{flow="web",path="/c1199"} 11`, `kinetail_file_lag_seconds{flow="web",path="/c1199"} 2000`,
+		`kinetail_file_lag_bytes{flow="web",path="/c0200"} 6`,
+	} {
+		if strings.Count(body, want) != 1 {
+			t.Errorf("%s is there %d times", want, strings.Count(body, want))
+		}
+	}
+	if n := strings.Count(body, "kinetail_file_lag_bytes{"); n != 1000 || strings.Contains(body, "/c0100") {
+		t.Errorf("%d files", n)
+	}
+}
+
+func TestHistogram(t *testing.T) {
+	var e exposition
+	d := Distribution{Sum: 5 + 2*20 + 1e6, Classes: []Class{{5, 6, 1}, {20, 24, 2}, {917504, 1048576, 1}}}
+	e.histogram(descSendLatency, 0.001, d, "kinesis", "web")
+	e.histogram(descPacked, 1, d, "kinesis", "web")
+	text := string(e.bytes())
+	const labels = `destination="kinesis",flow="web"`
+	for _, want := range []string{
+		"# TYPE kinetail_send_latency_seconds histogram\n",
+		"kinetail_send_latency_seconds_bucket{" + labels + `,le="0.004"} 0` + "\n",
+		"kinetail_send_latency_seconds_bucket{" + labels + `,le="0.008"} 1` + "\n",
+		"kinetail_send_latency_seconds_bucket{" + labels + `,le="0.032"} 3` + "\n",
+		"kinetail_send_latency_seconds_bucket{" + labels + `,le="65.536"} 3` + "\n",
+		"kinetail_send_latency_seconds_bucket{" + labels + `,le="+Inf"} 4` + "\n",
+		"kinetail_send_latency_seconds_sum{" + labels + "} 1000.045\n",
+		"kinetail_send_latency_seconds_count{" + labels + "} 4\n",
+		"kinetail_records_per_kinesis_record_bucket{" + labels + `,le="7"} 1` + "\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("missing %s", want)
+		}
+	}
+	if d.Quantile(0.5) != 21 || d.Quantile(0.25) != 5 || d.Minus(Distribution{Classes: []Class{{5, 6, 1}}}).Count() != 3 || (Distribution{}).Quantile(0.5) != 0 {
+		t.Errorf("quantiles %d %d", d.Quantile(0.5), d.Quantile(0.25))
 	}
 }
 

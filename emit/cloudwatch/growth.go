@@ -95,13 +95,6 @@ func (c *counts) grow(readings []Reading) []datum {
 				c.add(at, m, second, r, last)
 			}
 		}
-		if c.full {
-			if n := growth(r.Values["KinesisRecords"], last.Values["KinesisRecords"]); n > 0 {
-				ratio := growth(r.Values["RecordsSent"], last.Values["RecordsSent"]) / n
-				d := at(c.of(recordsPerKinesisRecord, r.Destination, false))
-				d.buckets = merge(d.buckets, []Bucket{{ratio, n}})
-			}
-		}
 	}
 	c.before = now
 	out := make([]datum, 0, len(order))

@@ -97,7 +97,7 @@ func TestGrowth(t *testing.T) {
 		"with detail": {full: true, steps: []step{
 			{[]Reading{{
 				Source: "a", Destination: "KinesisStream:s", Values: map[string]float64{"RecordsThrottled": 1, "RecordsSent": 300, "KinesisRecords": 2},
-				Distributions: map[string][]Bucket{"SendLatency": {{30, 2}, {10, 1}}},
+				Distributions: map[string][]Bucket{"SendLatency": {{30, 2}, {10, 1}}, "RecordsPerKinesisRecord": {{150, 2}}},
 			}, {
 				Source: "b", Destination: "KinesisStream:s", Distributions: map[string][]Bucket{"SendLatency": {{30, 1}}},
 			}}, []string{

@@ -51,15 +51,13 @@ var metrics = []metric{
 	{name: "FilterUndecided", kind: counter, unit: types.StandardUnitCount, full: true},
 	{name: "FilesFollowed", kind: sum, unit: types.StandardUnitCount, full: true},
 	{name: "FileGaps", kind: counter, unit: types.StandardUnitCount, full: true},
+	{name: "RecordsPerKinesisRecord", kind: distribution, unit: types.StandardUnitCount, full: true},
 	{name: "SendLatency", kind: distribution, unit: types.StandardUnitMilliseconds, full: true},
 	{name: "DeliveryLatency", kind: distribution, unit: types.StandardUnitMilliseconds, full: true},
 }
 
 // agentsRunning is 1 per agent and interval, without dimensions: the sum is how many hosts live.
 var agentsRunning = metric{name: "AgentsRunning", kind: counter, unit: types.StandardUnitCount}
-
-// recordsPerKinesisRecord is made of two counters: RecordsSent over KinesisRecords, weighted by the latter.
-var recordsPerKinesisRecord = metric{name: "RecordsPerKinesisRecord", kind: distribution, unit: types.StandardUnitCount, full: true}
 
 // Reading is what one source shows at one moment.
 type Reading struct {

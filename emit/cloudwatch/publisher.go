@@ -4,6 +4,8 @@ import (
 	"context"
 	"hash/fnv"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,6 +28,8 @@ type Options struct {
 	API API
 	// Collect returns the numbers as they are now. It is called once per interval, by one goroutine, and should not block.
 	Collect func() []Reading
+	// Since is what has been published already, by a publisher before this one: what Collect returns counts from there.
+	Since []Reading
 	// Namespace defaults to Kinetail, with KinesisAgent to AWSKinesisAgent. The names of amazon-kinesis-agent's metrics, their
 	// units and their dimension are the same in both.
 	Namespace    string
@@ -96,6 +100,9 @@ func New(o Options) *Publisher {
 	p := &Publisher{
 		o: o, counts: newCounts(o.Full, o.Dimensions), backlog: backlog{limit: maxPending},
 		stop: make(chan struct{}), done: make(chan struct{}),
+	}
+	for _, r := range o.Since {
+		p.counts.before[r.Source] = clone(r)
 	}
 	p.sender.init(p)
 	var ctx context.Context
@@ -188,6 +195,11 @@ func (p *Publisher) Status() Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.status
+}
+
+// Published is what was read last, for the Since of a publisher that comes after this one. Close must have returned.
+func (p *Publisher) Published() []Reading {
+	return slices.Collect(maps.Values(p.counts.before))
 }
 
 // Close publishes what grew since the last interval and ends the publisher. It returns when that is done or ctx ends, which is an

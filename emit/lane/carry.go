@@ -145,7 +145,9 @@ func (e *Engine) send(r *request, units []Unit, verdicts []retry.Fault) retry.Fa
 	r.sends++
 	e.counters.Requests.Add(1)
 	e.counters.RecordSendAttempts.Add(int64(n))
+	began := time.Now()
 	fault := retry.Classify(e.o.Sender.Send(ctx, units, verdicts))
+	e.counters.SendLatency.Add(time.Since(began).Milliseconds(), 1)
 	if fault.Class != retry.None {
 		e.counters.ServiceErrors.Add(1)
 		e.counters.RecordSendErrors.Add(int64(n))

@@ -54,7 +54,7 @@ func (e *Engine) settle(r *request) {
 // first, so that they stand there in their old order.
 func (e *Engine) sort(r *request, now time.Time) settled {
 	var out settled
-	var records, bytes, units int64
+	var records, bytes, units, single int64
 	// Who overtakes whom matters only where something failed and order is not kept anyway.
 	overtaking := !e.o.Ordered && slices.ContainsFunc(r.done, func(u Unit) bool { return u.verdict.Class != retry.None })
 	clear(r.seen) // from here on: keys of which a later record was accepted
@@ -74,6 +74,11 @@ func (e *Engine) sort(r *request, now time.Time) settled {
 		l.accepted = true
 		if !u.buried {
 			units++
+			if u.N == 1 {
+				single++
+			} else {
+				e.counters.RecordsPerKinesisRecord.Add(int64(u.N), 1)
+			}
 		}
 		for rec := u.First; rec != nil; {
 			next := rec.next
@@ -94,11 +99,13 @@ func (e *Engine) sort(r *request, now time.Time) settled {
 	e.counters.RecordsSent.Add(records)
 	e.counters.BytesSent.Add(bytes)
 	e.counters.KinesisRecords.Add(units)
+	e.counters.RecordsPerKinesisRecord.Add(1, single)
 	if records > 0 {
 		e.accepted = now
 	}
 	for i, o := range out.origins {
 		out.counts[i] = o.settled
+		e.counters.DeliveryLatency.Add(now.Sub(o.at).Milliseconds(), int64(o.settled))
 		o.settled = 0
 	}
 	return out

@@ -55,17 +55,17 @@ var histogramBounds = func() (all []int64) {
 	return all
 }()
 
-// histogram takes a distribution. unit is what one of its values is in the base unit: 0.001 for milliseconds, of which parts were cut off; 1
-// for whole things.
-func (e *exposition) histogram(d *desc, unit float64, from Distribution, labels ...string) {
+// histogram takes a distribution. per is how many of its values make the base unit: 1000 milliseconds, of which parts were cut off; 1 for
+// whole things.
+func (e *exposition) histogram(d *desc, per float64, from Distribution, labels ...string) {
 	seen, classes := int64(0), from.Classes
 	for _, bound := range histogramBounds {
 		for len(classes) > 0 && classes[0].High <= bound {
 			seen += classes[0].Count
 			classes = classes[1:]
 		}
-		le := float64(bound) * unit
-		if unit == 1 {
+		le := float64(bound) / per
+		if per == 1 {
 			le = float64(bound - 1)
 		}
 		if le > 0 {
@@ -74,7 +74,7 @@ func (e *exposition) histogram(d *desc, unit float64, from Distribution, labels 
 	}
 	n := float64(from.Count())
 	e.sample(d, "_bucket", "+Inf", n, labels)
-	e.sample(d, "_sum", "", float64(from.Sum)*unit, labels)
+	e.sample(d, "_sum", "", float64(from.Sum)/per, labels)
 	e.sample(d, "_count", "", n, labels)
 }
 

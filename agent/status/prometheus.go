@@ -98,8 +98,8 @@ func collect(e *exposition, s *Snapshot) {
 			gauge(descQueued, float64(d.QueuedBytes), d.Name, f.Name)
 			gauge(descQueuedRec, float64(d.QueuedRecords), d.Name, f.Name)
 			if d.Metric != "" {
-				e.histogram(descSendLatency, 0.001, d.Distributions["SendLatency"], d.Name, f.Name)
-				e.histogram(descDelivery, 0.001, d.Distributions["DeliveryLatency"], d.Name, f.Name)
+				e.histogram(descSendLatency, 1000, d.Distributions["SendLatency"], d.Name, f.Name)
+				e.histogram(descDelivery, 1000, d.Distributions["DeliveryLatency"], d.Name, f.Name)
 				e.histogram(descPacked, 1, d.Distributions["RecordsPerKinesisRecord"], d.Name, f.Name)
 			}
 			gauge(descCircuit, truth(d.CircuitOpen), d.Name, f.Name)

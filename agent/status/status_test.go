@@ -118,7 +118,7 @@ func TestFilesOnRequest(t *testing.T) {
 	}
 	s.Flows[0].Files = append(s.Flows[0].Files, File{Path: "/c1199", Size: 5, LagSeconds: 2000})
 	h := Handler(sample, func() *Snapshot { return s }, nil)
-	if _, body := get(t, h, "/metrics"); strings.Contains(body, "kinetail_file_") {
+	if _, body := get(t, h, "/metrics"); strings.Contains(body, "kinetail_file_lag") {
 		t.Error("files without being asked for")
 	}
 	_, body := get(t, h, "/metrics?files=1")
@@ -138,7 +138,7 @@ func TestFilesOnRequest(t *testing.T) {
 func TestHistogram(t *testing.T) {
 	var e exposition
 	d := Distribution{Sum: 5 + 2*20 + 1e6, Classes: []Class{{5, 6, 1}, {20, 24, 2}, {917504, 1048576, 1}}}
-	e.histogram(descSendLatency, 0.001, d, "kinesis", "web")
+	e.histogram(descSendLatency, 1000, d, "kinesis", "web")
 	e.histogram(descPacked, 1, d, "kinesis", "web")
 	text := string(e.bytes())
 	const labels = `destination="kinesis",flow="web"`

@@ -21,6 +21,12 @@ GOLANGCI_VERSION := v2.15.0
 TOOLS            := $(CURDIR)/.cache/bin
 GOFUMPT          := $(TOOLS)/gofumpt-$(GOFUMPT_VERSION)
 GOLANGCI         := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
+NFPM_VERSION     := v2.45.2
+NFPM             := $(TOOLS)/nfpm-$(NFPM_VERSION)
+
+# The time in packages, archives and images: that of the commit, unless the builder says otherwise.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+PACKAGING         := GO='$(GO)' NFPM='$(NFPM)' LDFLAGS='$(LDFLAGS)' COMMIT='$(COMMIT)' DATE='$(DATE)' SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' packaging/build
 
 # How long each fuzz target runs, and how often each benchmark.
 FUZZTIME   ?= 20s
@@ -29,7 +35,7 @@ BENCH_MB   ?= 1000
 BENCH_RUNS ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race check vet scenarios integration chaos bounds fmt fmt-check lint bench bench-e2e mutants fuzz tools clean
+.PHONY: help build demo test race check vet scenarios integration chaos bounds fmt fmt-check lint bench bench-e2e mutants package image release package-check fuzz tools clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,6 +98,15 @@ bench-e2e: build ## what a gigabyte of log costs, beside what its bytes cost; BE
 mutants: ## break each invariant on purpose, and see a test go red
 	$(GO) run ./mutants
 
+package: $(NFPM) ## deb and rpm for amd64 and arm64, into dist
+	$(PACKAGING) package '$(VERSION)'
+
+image: ## the container image, with buildah, as an OCI layout
+	$(PACKAGING) image '$(VERSION)'
+
+release: $(NFPM) ## packages, archives, SBOMs, container image and checksums, into dist; the same commit gives the same bytes
+	$(PACKAGING) release '$(VERSION)'
+
 fuzz: ## run every fuzz target for FUZZTIME
 	@for pkg in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' "$$pkg" | grep '^Fuzz'); do \
@@ -111,6 +126,11 @@ $(GOLANGCI):
 	@mkdir -p $(TOOLS)
 	GOBIN=$(TOOLS) GOFLAGS= $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	mv $(TOOLS)/golangci-lint $@
+
+$(NFPM):
+	@mkdir -p $(TOOLS)
+	GOBIN=$(TOOLS) GOFLAGS= $(GO) install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
+	mv $(TOOLS)/nfpm $@
 
 clean: ## remove what was built here; the tools in .cache stay
 	rm -rf bin dist

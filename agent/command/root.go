@@ -44,6 +44,9 @@ func Main(args []string, in io.Reader, out, errOut io.Writer) int {
 	return exitFailed
 }
 
+// Root is the whole command line, for those who write its manual.
+func Root() *cobra.Command { return newRoot() }
+
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "kinetail",

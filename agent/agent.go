@@ -12,6 +12,7 @@ import (
 
 	"github.com/kinetail/kinetail/agent/config"
 	"github.com/kinetail/kinetail/agent/flow"
+	"github.com/kinetail/kinetail/agent/metadata"
 	"github.com/kinetail/kinetail/agent/status"
 	"github.com/kinetail/kinetail/agent/tap"
 	"github.com/kinetail/kinetail/tailer"
@@ -33,7 +34,9 @@ type Options struct {
 	DryRun bool
 	In     *os.File
 	Output *os.File
-	Log    *slog.Logger
+	// Metadata is what the configuration was loaded with; nil if it knows nothing of its surroundings.
+	Metadata *metadata.Store
+	Log      *slog.Logger
 }
 
 // Agent runs the flows of a configuration.
@@ -88,6 +91,10 @@ func (a *Agent) Close() error {
 // error says what was not delivered.
 func (a *Agent) Run(ctx context.Context) error {
 	a.changing.Lock()
+	a.startMetadata(ctx, a.cfg)
+	if a.opts.Metadata != nil {
+		defer a.opts.Metadata.Close()
+	}
 	var flows []*supervised
 	for _, f := range a.cfg.Flows {
 		flows = append(flows, a.supervise(ctx, a.cfg, f, nil))
@@ -138,6 +145,7 @@ func (a *Agent) Reload(ctx context.Context, cfg *config.Config) (Change, error) 
 	if err := fixed(&a.cfg.Agent, &cfg.Agent); err != nil {
 		return Change{}, err
 	}
+	a.startMetadata(ctx, cfg)
 	old := map[string]*supervised{}
 	for _, f := range a.flows {
 		old[f.cfg.Name] = f

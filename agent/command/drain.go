@@ -16,6 +16,7 @@ import (
 
 	"github.com/kinetail/kinetail/agent"
 	"github.com/kinetail/kinetail/agent/config"
+	"github.com/kinetail/kinetail/agent/metadata"
 	"github.com/kinetail/kinetail/agent/status"
 )
 
@@ -50,7 +51,8 @@ than it is delivered is never done, and a last line without its line end is left
 }
 
 func drain(cmd *cobra.Command, f *drainFlags) error {
-	cfg, diags := config.Load(f.path, configOptions())
+	known := &metadata.Store{}
+	cfg, diags := config.Load(f.path, runOptions(known))
 	if diags.HasErrors() {
 		return usageError("the configuration %s is wrong: see 'kinetail validate -c %s'", f.path, f.path)
 	}
@@ -58,7 +60,7 @@ func drain(cmd *cobra.Command, f *drainFlags) error {
 	defer stop()
 	d, err := drainAgent(ctx, cmd, cfg, f.timeout)
 	if errors.Is(err, status.ErrNoAgent) {
-		d, err = drainHere(ctx, cmd, cfg, f.timeout)
+		d, err = drainHere(ctx, cmd, cfg, known, f.timeout)
 	}
 	if err != nil {
 		return err
@@ -81,7 +83,7 @@ func drainAgent(ctx context.Context, cmd *cobra.Command, cfg *config.Config, tim
 const stopShare = 10
 
 // drainHere runs the flows until nothing is left.
-func drainHere(ctx context.Context, cmd *cobra.Command, cfg *config.Config, timeout time.Duration) (d *status.Drained, err error) {
+func drainHere(ctx context.Context, cmd *cobra.Command, cfg *config.Config, known *metadata.Store, timeout time.Duration) (d *status.Drained, err error) {
 	here := *cfg
 	here.Agent.ShutdownTimeout = min(cfg.Agent.ShutdownTimeout, timeout/stopShare)
 	here.Flows = nil
@@ -96,7 +98,7 @@ func drainHere(ctx context.Context, cmd *cobra.Command, cfg *config.Config, time
 	if out == nil {
 		out = os.Stdout
 	}
-	a, err := agent.New(agent.Options{Config: &here, Version: Version, Output: out, Log: newLogger(cmd.ErrOrStderr(), &cfg.Agent)})
+	a, err := agent.New(agent.Options{Config: &here, Version: Version, Output: out, Metadata: known, Log: newLogger(cmd.ErrOrStderr(), &cfg.Agent)})
 	if err != nil {
 		return nil, err
 	}

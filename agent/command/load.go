@@ -14,12 +14,12 @@ import (
 // loadToRun loads the configuration for run. If it is wrong, the last one that ran is loaded instead, and what is wrong is
 // returned; without one, the mistakes are shown and the error is errPrinted.
 func loadToRun(cmd *cobra.Command, f runFlags) (cfg *config.Config, wrong string, err error) {
-	cfg, diags := config.Load(f.path, configOptions())
+	cfg, diags := config.Load(f.path, runOptions(f.metadata))
 	if !diags.HasErrors() {
 		return cfg, "", nil
 	}
 	if good := agent.LastGood(config.StateDir(f.path, configOptions())); good != "" && !f.dryRun && !f.once {
-		opts := configOptions()
+		opts := runOptions(f.metadata)
 		opts.BaseDir = filepath.Dir(f.path)
 		if cfg, again := config.Load(good, opts); !again.HasErrors() {
 			return cfg, plainText(diags), nil

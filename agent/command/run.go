@@ -18,6 +18,7 @@ import (
 
 	"github.com/kinetail/kinetail/agent"
 	"github.com/kinetail/kinetail/agent/config"
+	"github.com/kinetail/kinetail/agent/metadata"
 	"github.com/kinetail/kinetail/agent/status"
 	"github.com/kinetail/kinetail/agent/systemd"
 	"github.com/kinetail/kinetail/agent/tap"
@@ -32,7 +33,8 @@ type runFlags struct {
 	dryRun bool
 	stdin  string
 	// inspect shows what each step does to the lines of standard input.
-	inspect bool
+	inspect  bool
+	metadata *metadata.Store
 }
 
 func newRun() *cobra.Command {
@@ -82,6 +84,7 @@ func run(cmd *cobra.Command, f runFlags) error {
 	if in == nil {
 		in = os.Stdin
 	}
+	f.metadata = &metadata.Store{}
 	cfg, configError, err := loadToRun(cmd, f)
 	if err != nil {
 		return err
@@ -110,7 +113,7 @@ func run(cmd *cobra.Command, f runFlags) error {
 	a, err := agent.New(agent.Options{
 		Config: cfg, ConfigError: configError, Version: Version,
 		Once: f.once || f.stdin != "", Stdin: f.stdin, DryRun: f.dryRun,
-		In: in, Output: out, Log: log,
+		In: in, Output: out, Metadata: f.metadata, Log: log,
 	})
 	if err != nil {
 		return err
@@ -215,7 +218,7 @@ func watch(helpers, running context.Context, cmd *cobra.Command, f runFlags, a *
 }
 
 func reload(ctx context.Context, f runFlags, a *agent.Agent, log *slog.Logger) {
-	cfg, diags := config.Load(f.path, configOptions())
+	cfg, diags := config.Load(f.path, runOptions(f.metadata))
 	if diags.HasErrors() {
 		text := plainText(diags)
 		log.Error("reload: the new configuration is wrong; the old one stays in force", "config", f.path, "problems", text)

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/kinetail/kinetail/agent/config"
+	"github.com/kinetail/kinetail/agent/metadata"
 )
 
 func newValidate() *cobra.Command {
@@ -46,6 +47,11 @@ right but may surprise. It needs neither the network nor the files that the conf
 }
 
 func configOptions() config.Options { return config.Options{} }
+
+// runOptions are those of commands that run flows, whose expressions read what m comes to know.
+func runOptions(m *metadata.Store) config.Options {
+	return config.Options{Roots: m.Roots(), Pods: m.Pods()}
+}
 
 // summary says in a line what a good configuration does.
 func summary(path string, cfg *config.Config) string {

@@ -14,7 +14,7 @@ import (
 // what validate would print.
 func (c *Config) Condition(name, text string) (*expr.Program, error) {
 	e, problems := hclsyntax.ParseExpression([]byte(text), name, hcl.InitialPos)
-	d := &decoder{opts: Options{Roots: c.roots}, locals: c.Locals}
+	d := &decoder{opts: Options{Roots: c.roots, Pods: c.pods}, locals: c.Locals}
 	if d.add(problems...); d.errors == 0 {
 		if p := d.compile(e); p != nil {
 			return p, nil

@@ -6,6 +6,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/kinetail/kinetail/pipeline/expr"
 	"github.com/kinetail/kinetail/pipeline/record"
 )
 
@@ -20,7 +21,10 @@ type Config struct {
 	Tests []*Test
 	// Locals are the values of the locals blocks: expressions see them as local.<name>.
 	Locals map[string]cty.Value
-	roots  map[string]map[string]func() record.Value // as in Options
+	// Kubernetes is the kubernetes block.
+	Kubernetes Kubernetes
+	roots      map[string]map[string]func() record.Value // as in Options
+	pods       expr.Pods                                 // as in Options
 }
 
 // Agent is the agent block.
@@ -65,6 +69,12 @@ type Metrics struct {
 	// HighResolution keeps values by the second.
 	HighResolution bool
 	AWS            AWS
+}
+
+// Kubernetes is the kubernetes block: how the API server is asked for pods. Empty fields mean what a pod finds in its cluster.
+type Kubernetes struct {
+	Node, APIServer, TokenFile, CAFile string
+	Wait                               time.Duration // 0: never
 }
 
 // Flow is one flow block.

@@ -17,7 +17,7 @@ func (c *Config) NewEncoder(e *Emit, host string) (*pipeline.Encoder, error) {
 		if x.from == nil {
 			continue
 		}
-		program, diags := expr.Compile(x.from, &expr.Scope{Locals: c.Locals, Roots: c.roots})
+		program, diags := expr.Compile(x.from, &expr.Scope{Locals: c.Locals, Roots: c.roots, Pods: c.pods})
 		if diags.HasErrors() {
 			return nil, diags
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 // recordNames are known only while a record is looked at, never while the configuration is loaded.
-var recordNames = []string{"record", "file", "k8s", "now"}
+var recordNames = []string{"record", "file", "k8s", "ec2", "ecs", "now"}
 
 // evaluate computes an expression while the configuration is loaded. It reports what is wrong with it.
 // words are the values that are taken, if they are few.

@@ -121,7 +121,7 @@ func (d *decoder) compile(e hcl.Expression) *expr.Program {
 			return nil
 		}
 	}
-	p, diags := expr.Compile(e, &expr.Scope{Locals: d.locals, Roots: d.opts.Roots})
+	p, diags := expr.Compile(e, &expr.Scope{Locals: d.locals, Roots: d.opts.Roots, Pods: d.opts.Pods})
 	for _, diag := range diags {
 		if detail, hint, ok := strings.Cut(diag.Detail, " Did you mean "); ok && diag.Extra == nil {
 			diag.Detail, diag.Extra = detail, extra{hint: "did you mean " + hint}

@@ -41,15 +41,7 @@ func (d *decoder) hintAtField(e hcl.Expression, known map[string]bool) {
 		if t.RootName() != "record" || len(t) < 2 {
 			continue
 		}
-		name := ""
-		switch step := t[1].(type) {
-		case hcl.TraverseAttr:
-			name = step.Name
-		case hcl.TraverseIndex:
-			if step.Key.Type() == cty.String {
-				name = step.Key.AsString()
-			}
-		}
+		name := member(t)
 		if name == "" || known[name] {
 			continue
 		}
@@ -58,4 +50,20 @@ func (d *decoder) hintAtField(e hcl.Expression, known map[string]bool) {
 			detail: "Before a parse step a record has the field message, the line, and what set steps have given it.",
 		})
 	}
+}
+
+// member is the name that follows the first in a.b or a["b"], empty where there is none.
+func member(t hcl.Traversal) string {
+	if len(t) < 2 {
+		return ""
+	}
+	switch step := t[1].(type) {
+	case hcl.TraverseAttr:
+		return step.Name
+	case hcl.TraverseIndex:
+		if step.Key.Type() == cty.String {
+			return step.Key.AsString()
+		}
+	}
+	return ""
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/kinetail/kinetail/pipeline/expr"
 	"github.com/kinetail/kinetail/pipeline/record"
 )
 
@@ -21,6 +22,8 @@ type Options struct {
 	Hostname string
 	// Roots are more names for expressions that are computed for each record, as in expr.Scope: what is known of the machine, say.
 	Roots map[string]map[string]func() record.Value
+	// Pods tells k8s.labels and k8s.annotations; nil: null.
+	Pods expr.Pods
 	// Tests also reads the tests beside the configuration: the *_test.hcl files of a directory, or FILE_test.hcl beside FILE.hcl; and the files
 	// that tests name.
 	Tests bool
@@ -117,11 +120,11 @@ func StateDir(path string, opts Options) (dir string) {
 // config reads all files together, tests being files with nothing but test blocks. whole says that none is missing.
 func (d *decoder) config(bodies, testFiles []hcl.Body, whole bool) *Config {
 	d.eval = d.evalContext()
-	var agents, aws, metrics, locals, flows, tests hcl.Blocks
+	var agents, aws, metrics, kubernetes, locals, flows, tests hcl.Blocks
 	for _, rest := range bodies {
 		b := &body{d: d, name: "the top level", rest: rest}
 		for _, blk := range b.all(
-			hcl.BlockHeaderSchema{Type: "agent"}, hcl.BlockHeaderSchema{Type: "aws"}, hcl.BlockHeaderSchema{Type: "locals"},
+			hcl.BlockHeaderSchema{Type: "agent"}, hcl.BlockHeaderSchema{Type: "aws"}, hcl.BlockHeaderSchema{Type: "locals"}, hcl.BlockHeaderSchema{Type: "kubernetes"},
 			hcl.BlockHeaderSchema{Type: "metrics", LabelNames: []string{"kind"}},
 			hcl.BlockHeaderSchema{Type: "flow", LabelNames: []string{"name"}}, testHeader,
 		) {
@@ -130,6 +133,8 @@ func (d *decoder) config(bodies, testFiles []hcl.Body, whole bool) *Config {
 				agents = append(agents, blk)
 			case "aws":
 				aws = append(aws, blk)
+			case "kubernetes":
+				kubernetes = append(kubernetes, blk)
 			case "locals":
 				locals = append(locals, blk)
 			case "metrics":
@@ -144,11 +149,11 @@ func (d *decoder) config(bodies, testFiles []hcl.Body, whole bool) *Config {
 	}
 	for _, rest := range testFiles {
 		b := &body{d: d, name: "a file of tests", path: "tests", rest: rest}
-		b.refuse("A file of tests holds test blocks only; the configuration is in the other files.", "agent", "aws", "locals", "metrics", "flow")
+		b.refuse("A file of tests holds test blocks only; the configuration is in the other files.", "agent", "aws", "kubernetes", "locals", "metrics", "flow")
 		tests = append(tests, b.all(testHeader)...)
 		b.done()
 	}
-	cfg := &Config{Agent: defaultAgent(d.opts), Metrics: defaultMetrics(), roots: d.opts.Roots}
+	cfg := &Config{Agent: defaultAgent(d.opts), Metrics: defaultMetrics(), Kubernetes: defaultKubernetes(), roots: d.opts.Roots, pods: d.opts.Pods}
 	cfg.Locals = d.readLocals(locals)
 	if blk := d.only(agents); blk != nil {
 		d.body(blk, "").agent(&cfg.Agent)
@@ -159,6 +164,9 @@ func (d *decoder) config(bodies, testFiles []hcl.Body, whole bool) *Config {
 	cfg.Metrics.AWS = cfg.AWS.clone()
 	if blk := d.only(metrics); blk != nil {
 		d.body(blk, "").metrics(&cfg.Metrics)
+	}
+	if blk := d.only(kubernetes); blk != nil {
+		d.body(blk, "").kubernetes(&cfg.Kubernetes)
 	}
 	for _, blk := range flows {
 		cfg.Flows = append(cfg.Flows, d.flow(blk, cfg.AWS))
@@ -177,12 +185,14 @@ func (d *decoder) describe() {
 	empty := func(name string, labels ...string) *hcl.Block {
 		return &hcl.Block{Type: name, Labels: labels, Body: hcl.EmptyBody()}
 	}
-	top := &body{d: d, rest: hcl.EmptyBody(), blocks: []string{"agent", "aws", "locals", "metrics", "flow", "test"}}
+	top := &body{d: d, rest: hcl.EmptyBody(), blocks: []string{"agent", "aws", "kubernetes", "locals", "metrics", "flow", "test"}}
 	top.done()
 	agent, metrics := defaultAgent(d.opts), defaultMetrics()
 	d.body(empty("agent"), "").agent(&agent)
 	d.body(empty("aws"), "").aws(&AWS{})
 	d.body(empty("metrics", "cloudwatch"), "").metrics(&metrics)
+	kubernetes := defaultKubernetes()
+	d.body(empty("kubernetes"), "").kubernetes(&kubernetes)
 	d.flow(empty("flow", "x"), AWS{})
 	d.test(empty("test", "x"), nil)
 	for _, kind := range slices.Sorted(maps.Keys(emitKinds)) {

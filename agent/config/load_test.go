@@ -57,7 +57,8 @@ func TestDefaults(t *testing.T) {
 			StateDir: "/var/lib/kinetail", Listen: "127.0.0.1:9464", Control: "unix:///var/lib/kinetail/control.sock",
 			MemoryLimit: 64 << 20, ShutdownTimeout: 20 * time.Second, LogLevel: "info", LogFormat: "text",
 		},
-		Metrics: Metrics{Namespace: "Kinetail", Interval: time.Minute, Detail: "standard", Compat: "none"},
+		Metrics:    Metrics{Namespace: "Kinetail", Interval: time.Minute, Detail: "standard", Compat: "none"},
+		Kubernetes: Kubernetes{Wait: time.Second},
 		Flows: []*Flow{{
 			Name: "nginx",
 			Tail: Tail{

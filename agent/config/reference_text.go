@@ -2,7 +2,7 @@ package config
 
 // sectionOrder is the order of the reference.
 var sectionOrder = []string{
-	"agent", "aws", "aws.endpoints", "aws.assume_role", "metrics \"cloudwatch\"", "flow", "flow.tail", "flow.tail.multiline", "flow.tail.hold_deleted",
+	"agent", "aws", "aws.endpoints", "aws.assume_role", "metrics \"cloudwatch\"", "kubernetes", "flow", "flow.tail", "flow.tail.multiline", "flow.tail.hold_deleted",
 	"flow.parse", "flow.filter", "flow.set", "flow.rename", "flow.remove", "flow.keep_fields", "flow.redact", "flow.flatten", "flow.sample", "flow.limit",
 	"flow.emit \"kinesis\"", "flow.emit \"firehose\"", "flow.emit \"stdout\"", "flow.emit \"file\"", "flow.emit.dead_letter", "test",
 }
@@ -33,6 +33,9 @@ Filters, ` + "`set`, `template`, `partition_key`, `key`" + ` are computed for ea
 | ` + "`file.path`, `file.name`, `file.dir`" + ` | the followed path, its last component, and the rest |
 | ` + "`host.name`" + ` | this host's name |
 | ` + "`k8s.namespace`, `k8s.pod`, `k8s.container`, `k8s.uid`, `k8s.restart`, `k8s.container_id`" + ` | what the path of a container's log under ` + "`/var/log/pods` or `/var/log/containers`" + ` says; null elsewhere |
+| ` + "`k8s.labels`, `k8s.annotations`" + ` | what the API server says of that pod, as objects: ` + "`k8s.labels[\"app.kubernetes.io/name\"]`" + `; null where it says nothing (see the ` + "`kubernetes`" + ` block) |
+| ` + "`ec2.instance_id`, `ec2.instance_type`, `ec2.availability_zone`, `ec2.region`, `ec2.account_id`, `ec2.image_id`, `ec2.private_ip`, `ec2.tags`" + ` | what the instance metadata service says, tags only where the instance shows them there (` + "`InstanceMetadataTags`" + `); null elsewhere, and until it has answered |
+| ` + "`ecs.cluster`, `ecs.service`, `ecs.family`, `ecs.revision`, `ecs.task_arn`, `ecs.task_id`, `ecs.container`, `ecs.container_arn`, `ecs.image`, `ecs.availability_zone`, `ecs.launch_type`" + ` | what ECS says of kinetail's own task (task metadata version 4); null elsewhere, and until it has answered |
 | ` + "`now.rfc3339`, `now.unix_ms`" + ` | the time now, in UTC, to the millisecond |
 | ` + "`local.<name>`" + ` | a value of a locals block |
 
@@ -46,6 +49,13 @@ They may be called in any expression. ` + "`env` and `file`" + ` exist at load t
 
 // descriptions are by section and argument; a test says if one is missing or of nothing.
 var descriptions = map[string]string{
+	"kubernetes":            "How `k8s.labels` and `k8s.annotations` are asked of the API server: only if an expression reads them, and only for the pods of this node. In a pod the defaults are right, but for `NODE_NAME`, which its specification has to set from `spec.nodeName`.",
+	"kubernetes.node":       "Whose pods are watched. By default `$NODE_NAME`.",
+	"kubernetes.api_server": "By default that of the cluster.",
+	"kubernetes.token_file": "By default the service account's. Read anew for each connection.",
+	"kubernetes.ca_file":    "By default the service account's. Read anew for each connection.",
+	"kubernetes.wait":       "How long a record may wait for a pod that nothing is known of yet, once for each; after a wait in vain nobody waits for ten times as long. `\"0s\"` never waits.",
+
 	"agent":                  "The program as a whole; one block.",
 	"agent.state_dir":        "Where offsets, dead letters and the last configuration that ran are kept. One agent at a time.",
 	"agent.listen":           "Address of `/healthz`, `/readyz` and `/metrics`, or `\"off\"`.",

@@ -39,6 +39,18 @@ func rootsOf(scope *Scope) map[string]map[string]func(*Env) record.Value {
 	for name, get := range podAttributes {
 		all["k8s"][name] = podAttribute(get)
 	}
+	for root, names := range MachineNames() {
+		all[root] = map[string]func(*Env) record.Value{}
+		for _, name := range names {
+			all[root][name] = func(*Env) record.Value { return record.Value{} }
+		}
+	}
+	var pods Pods
+	if scope != nil {
+		pods = scope.Pods
+	}
+	all["k8s"]["labels"] = podMeta(pods, func(m *PodMeta) record.Value { return m.Labels })
+	all["k8s"]["annotations"] = podMeta(pods, func(m *PodMeta) record.Value { return m.Annotations })
 	if scope == nil {
 		return all
 	}

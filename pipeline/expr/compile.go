@@ -18,6 +18,8 @@ type Scope struct {
 	// Roots are more names: Roots["ec2"]["instance_id"] gives ec2.instance_id. The functions are called for each evaluation, from any
 	// goroutine, so they return what is known already: null where nothing is. What they return must never change.
 	Roots map[string]map[string]func() record.Value
+	// Pods tells k8s.labels and k8s.annotations; nil leaves them null.
+	Pods Pods
 }
 
 // Compile makes a program of an HCL expression in native or JSON syntax. The diagnostics have errors where a part of it has no

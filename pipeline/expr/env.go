@@ -36,6 +36,10 @@ type Env struct {
 	// pod is what podPath says.
 	pod     pod
 	podPath string
+	// meta is what Scope.Pods says of it, and metaVersion its version then.
+	meta        PodMeta
+	metaPath    string
+	metaVersion uint64
 	// patterns are the regular expressions that were not known at load.
 	patterns map[string]*pattern
 }

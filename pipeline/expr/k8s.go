@@ -53,15 +53,57 @@ func podOf(path string) (p pod) {
 	return p
 }
 
-// podAttribute is a part of the path; null where the path does not say it. The last path is remembered.
+// podAttribute is a part of the path; null where the path does not say it.
 func podAttribute(get func(*pod) string) func(*Env) record.Value {
 	return func(env *Env) record.Value {
-		if env.podPath != env.Path {
-			env.pod, env.podPath = podOf(env.Path), env.Path
-		}
-		if s := get(&env.pod); s != "" {
+		if s := get(env.podOfPath()); s != "" {
 			return record.Of(s)
 		}
 		return record.Value{}
+	}
+}
+
+// podOfPath is what the path says. The last path is remembered.
+func (env *Env) podOfPath() *pod {
+	if env.podPath != env.Path {
+		env.pod, env.podPath = podOf(env.Path), env.Path
+	}
+	return &env.pod
+}
+
+// Pods tells what is known of the pods of this node besides their names. Safe for concurrent use.
+type Pods interface {
+	// Pod tells of a pod; uid is empty where it is not known. Where the pod is not known yet it may wait a little. The values never change.
+	Pod(namespace, name, uid string) PodMeta
+	// Version grows whenever Pod may say something else than before.
+	Version() uint64
+}
+
+// PodMeta is what is known of a pod; null where nothing is.
+type PodMeta struct{ Labels, Annotations record.Value }
+
+// podMeta is a part of what pods says of the pod that the path names. It is asked again only when the path or its version changes.
+func podMeta(pods Pods, get func(*PodMeta) record.Value) func(*Env) record.Value {
+	if pods == nil {
+		return func(*Env) record.Value { return record.Value{} }
+	}
+	return func(env *Env) record.Value {
+		if v := pods.Version(); env.metaPath != env.Path || env.metaVersion != v {
+			env.meta, env.metaPath, env.metaVersion = PodMeta{}, env.Path, v
+			if p := env.podOfPath(); p.name != "" {
+				env.meta = pods.Pod(p.namespace, p.name, p.uid)
+			}
+		}
+		return get(&env.meta)
+	}
+}
+
+// MachineNames are the names of what the surroundings of the process tell, if they do: Scope.Roots. Else they are null.
+func MachineNames() map[string][]string {
+	return map[string][]string{
+		"ec2": {"account_id", "availability_zone", "image_id", "instance_id", "instance_type", "private_ip", "region", "tags"},
+		"ecs": {
+			"availability_zone", "cluster", "container", "container_arn", "family", "image", "launch_type", "revision", "service", "task_arn", "task_id",
+		},
 	}
 }

@@ -30,7 +30,7 @@ func TestRefusedAtLoad(t *testing.T) {
 		{`recrod.status`, `recrod`, `Did you mean "record"?`},
 		{`file.nam`, `.nam`, `Did you mean "name"?`},
 		{`file`, `file`, `file.dir, file.name, file.path`},
-		{`ec2.instance_id`, `ec2`, `nothing named "ec2"`},
+		{`gce.instance_id`, `gce`, `nothing named "gce"`},
 		{`startwith(record.a, "x")`, `startwith`, `Did you mean "startswith"?`},
 		{`lower(record.a, "x")`, `"x"`, `takes only 1`},
 		{`replace(record.a)`, `)`, `needs 3`},
@@ -156,6 +156,54 @@ func TestKubernetesFromThePath(t *testing.T) {
 		if got := show(compile(t, `[k8s.namespace, k8s.pod, k8s.container, k8s.uid, k8s.restart, k8s.container_id]`).Eval(env)); got != tc.want {
 			t.Errorf("%s: %s", tc.path, got)
 		}
+	}
+}
+
+// fakePods counts how often it is asked.
+type fakePods struct {
+	asked   int
+	version uint64
+	labels  string
+}
+
+func (f *fakePods) Version() uint64 { return f.version }
+
+func (f *fakePods) Pod(namespace, name, uid string) PodMeta {
+	f.asked++
+	return PodMeta{Labels: record.OfJSON(f.labels), Annotations: record.Of(namespace + "/" + name + "/" + uid)}
+}
+
+func TestPodMetadata(t *testing.T) {
+	e, _ := hclsyntax.ParseExpression([]byte(`[k8s.labels.app, k8s.labels["app.kubernetes.io/name"], k8s.annotations]`), "t.hcl", hcl.InitialPos)
+	pods := &fakePods{labels: `{"app":"web","app.kubernetes.io/name":"shop"}`, version: 1}
+	p, diags := Compile(e, &Scope{Pods: pods})
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	env := testEnv()
+	for _, tc := range []struct {
+		path, labels string
+		version      uint64
+		want         string
+		asked        int
+	}{
+		{"/var/log/pods/shop_web_uid/nginx/0.log", pods.labels, 1, `["web","shop","shop/web/uid"]`, 1},
+		{"/var/log/pods/shop_web_uid/nginx/0.log", `{}`, 1, `["web","shop","shop/web/uid"]`, 1},
+		{"/var/log/pods/shop_web_uid/nginx/0.log", `{"app":"new"}`, 2, `["new",null,"shop/web/uid"]`, 2},
+		{"/var/log/containers/web_shop_nginx-0123.log", `{}`, 2, `[null,null,"shop/web/"]`, 3},
+		{"/var/log/syslog", `{}`, 2, `[null,null,null]`, 3},
+	} {
+		env.Path, pods.labels, pods.version = tc.path, tc.labels, tc.version
+		if got := show(p.Eval(env)); got != tc.want || pods.asked != tc.asked {
+			t.Errorf("%s: %s, asked %d times", tc.path, got, pods.asked)
+		}
+	}
+	p, diags = Compile(e, nil)
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	if got := show(p.Eval(env)); got != `[null,null,null]` {
+		t.Errorf("without an API server: %s", got)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -172,6 +173,55 @@ func TestNoWatcher(t *testing.T) {
 	w.drop(h, "/tmp")
 	if err := w.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// Row 12: on a network file system events are not relied upon, also where inotify would take the directory.
+func TestNetworkFileSystem(t *testing.T) {
+	far, near := t.TempDir(), t.TempDir()
+	ask := networked
+	networked = func(dir string) string {
+		if dir == far {
+			return "nfs"
+		}
+		return ask(dir)
+	}
+	defer func() { networked = ask }()
+	var log strings.Builder
+	w := NewWatcher(slog.New(slog.NewTextHandler(&log, nil)))
+	defer w.Close()
+	h := newHints()
+	for range 3 {
+		w.want(h, far)
+		w.want(h, near)
+	}
+	if st := w.Stats(); st.Directories != 2 || st.Polled != 1 {
+		t.Errorf("%+v", st)
+	}
+	if list := w.fs.WatchList(); len(list) != 1 || list[0] != near {
+		t.Errorf("watched: %q", list)
+	}
+	if n := strings.Count(log.String(), "network file system"); n != 1 {
+		t.Errorf("said %d times:\n%s", n, &log)
+	}
+	w.drop(h, far)
+	if st := w.Stats(); st.Directories != 1 || st.Polled != 0 {
+		t.Errorf("dropped: %+v", st)
+	}
+}
+
+// The numbers of file systems that are here are looked up for real.
+func TestNetworkedHere(t *testing.T) {
+	for _, dir := range []string{t.TempDir(), "/proc", "/dev/shm"} {
+		if name := networked(dir); name != "" {
+			t.Logf("%s is on %s here", dir, name)
+			if dir == "/proc" {
+				t.Error("proc is no network file system")
+			}
+		}
+	}
+	if networked("/nowhere/at/all") != "" {
+		t.Error("what cannot be asked is not known to be far")
 	}
 }
 

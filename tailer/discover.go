@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -43,11 +44,8 @@ func (f *Follower) discover(ctx context.Context, sv *survey, now clock) {
 		}
 		fresh = fresh || g != nil
 	}
-	for key, b := range f.ignored {
-		if b.seen < f.sweeps-3 {
-			delete(f.ignored, key)
-		}
-	}
+	maps.DeleteFunc(f.ignored, func(_ bodyKey, b ignoredBody) bool { return b.seen < f.sweeps-3 })
+	maps.DeleteFunc(f.denied, func(_ bodyKey, d denied) bool { return d.seen < f.sweeps-3 })
 	first := false
 	if f.opts.Store != nil && len(sv.w.blind) == 0 {
 		for _, g := range append(slices.Clone(f.paths), f.rotated...) {
@@ -103,6 +101,10 @@ func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]
 	}
 	rotated := root != e.path
 	first := f.firstScan(e)
+	since := f.since(newest[root])
+	if d, ok := f.denied[key]; ok { // what holds is what held when it came to light
+		first, since = d.first, d.since
+	}
 	old := f.opts.IgnoreOlder > 0 && time.Since(time.Unix(0, e.st.mtime)) > f.opts.IgnoreOlder
 	ignore := func() (*generation, error) {
 		f.ignored[key] = ignoredBody{e.st.size, e.st.mtime, f.sweeps}
@@ -112,6 +114,7 @@ func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]
 		return ignore()
 	}
 	kind := ""
+	var unseen error
 	if rotated || e.sibling || hasCompressedName(e.path) {
 		known, k, err := f.known(e, root, nil)
 		switch {
@@ -119,6 +122,11 @@ func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]
 			return nil, nil // still being written: looked at again
 		case errors.Is(err, errRacing):
 			return nil, err
+		case cannotLook(err):
+			unseen = err
+			if hasCompressedName(e.path) {
+				k = gzipped // or another: it is compressed
+			}
 		case err != nil && !rotated && !e.sibling:
 			f.note(e.path, err.Error())
 			return ignore()
@@ -132,12 +140,24 @@ func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]
 	beginning := f.opts.StartAt == "beginning"
 	switch {
 	case e.sibling && first && beginning && rotated:
-	case e.sibling && (!rotated || !f.newer(e, newest[root])):
+	case e.sibling && (!rotated || !newer(e, since)):
 		return ignore()
 	case kind != "" && first && !beginning:
 		return ignore() // an archive is never a backfill by accident
-	case kind != "" && !first && rotated && !f.newer(e, newest[root]):
+	case kind != "" && !first && rotated && !newer(e, since):
 		return ignore()
+	}
+	if unseen != nil && (rotated || e.sibling || kind != "") && !(first && !beginning) {
+		f.denied[key] = denied{since, first, f.sweeps}
+		f.note(e.path, unseen.Error())
+		if exhausted(unseen) {
+			return nil, unseen // it will be seen soon, and comes before what is newer
+		}
+		return nil, nil // that may last: what is newer does not wait
+	}
+	if _, ok := f.denied[key]; ok {
+		delete(f.denied, key)
+		f.note(e.path, "")
 	}
 	path := e.path
 	if e.sibling {
@@ -181,11 +201,11 @@ func (f *Follower) known(e *entry, root string, except *generation) (bool, strin
 		return false, "", err
 	}
 	defer file.Close()
-	kind, err := compressionOf(e.path, file)
+	kind, err := compressionOf(e.path, body{file})
 	if err != nil {
 		return false, "", err
 	}
-	var r io.ReaderAt = file
+	var r io.ReaderAt = body{file}
 	size := st.size
 	if kind != "" {
 		z := newUnzip(file, kind)
@@ -234,12 +254,15 @@ func (f *Follower) prove(g *generation) bool {
 	return false
 }
 
-// newer says that e came after k was discovered, so that it holds what k's path held later. Without k, after the first sweep.
-func (f *Follower) newer(e *entry, k *generation) bool {
-	since := f.firstWall
-	if k != nil {
-		since = discovered(k.source.Generation)
+// since is when k was discovered: what came later holds what k's path held later. Without k, it is the first sweep. In ns since 1970.
+func (f *Follower) since(k *generation) int64 {
+	if k == nil {
+		return f.firstWall
 	}
+	return discovered(k.source.Generation)
+}
+
+func newer(e *entry, since int64) bool {
 	return e.st.mtime >= since && (e.st.birth == 0 || e.st.birth >= since)
 }
 

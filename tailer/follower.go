@@ -54,6 +54,7 @@ type Follower struct {
 	lookedUntil, lookedSaid time.Time
 	lookedAt                time.Time // by this one
 	ignored                 map[bodyKey]ignoredBody
+	denied                  map[bodyKey]denied
 	notes                   map[string]string // path -> why it is not followed; logged when it changes
 	watched                 map[string]bool   // directory -> was wanted in the last sweep
 	hintPaths               []string
@@ -74,6 +75,13 @@ type ignoredBody struct {
 	seen        int // number of the sweep
 }
 
+// denied is a rotated body that could not be looked into when it came to light; since and first are what held then.
+type denied struct {
+	since int64
+	first bool
+	seen  int // number of the sweep
+}
+
 // Open begins to follow. Nothing is looked at before the first Next.
 func Open(opts Options) (*Follower, error) {
 	f, err := open(opts)
@@ -92,7 +100,7 @@ func open(opts Options) (*Follower, error) {
 	}
 	f := &Follower{
 		opts: opts, log: opts.Log.With("flow", opts.Flow), began: time.Now(), hints: newHints(), done: make(chan struct{}),
-		chains: map[string]*chain{}, bodies: map[bodyKey]*generation{}, named: map[string]*generation{}, ignored: map[bodyKey]ignoredBody{}, notes: map[string]string{},
+		chains: map[string]*chain{}, bodies: map[bodyKey]*generation{}, named: map[string]*generation{}, ignored: map[bodyKey]ignoredBody{}, denied: map[bodyKey]denied{}, notes: map[string]string{},
 		watched: map[string]bool{}, bodyLimit: descriptorLimit(), protected: hardLinksProtected(),
 	}
 	f.wall, f.took = time.Now, time.Since

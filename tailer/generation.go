@@ -55,6 +55,7 @@ type generation struct {
 	final    bool
 	lost     int // sweeps that have not found the body
 	lostWhy  string
+	waited   int // sweeps that could not tell whether it is lost
 	nameless clock // since when it has no name; 0: it has one
 	err      error // why it cannot be read now
 	looked   clock // when something of it was last seen
@@ -134,7 +135,7 @@ func (g *generation) content() io.ReaderAt {
 	if g.kind != "" {
 		return g.zip
 	}
-	return g.file
+	return body{g.file}
 }
 
 // park closes the descriptor.

@@ -131,7 +131,11 @@ func (w *walk) list(dir string) *listing {
 	}
 	l := &listing{fd: -1}
 	w.dirs[dir] = l
-	f, err := os.OpenFile(dir, unix.O_DIRECTORY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	err := failed("list", dir)
+	var f *os.File
+	if err == nil {
+		f, err = os.OpenFile(dir, unix.O_DIRECTORY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	}
 	if err != nil {
 		l.err = err
 		if !isGone(err) {

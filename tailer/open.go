@@ -98,6 +98,9 @@ func reopen(fd int, path string) (*os.File, stat, error) {
 }
 
 func finishOpen(dir int, name, path string, flags int) (*os.File, stat, error) {
+	if err := failed("open", path); err != nil {
+		return nil, stat{}, err
+	}
 	fd, err := unix.Openat(dir, name, flags|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
 	if err != nil {
 		return nil, stat{}, &os.PathError{Op: "open", Path: path, Err: err}

@@ -14,14 +14,19 @@ import (
 // lostSweeps is how many sweeps must fail to find a body before what was not read of it is a gap: a rotator may be at work.
 const lostSweeps = 3
 
+// patientSweeps is how many sweeps in quick succession are made for what is not complete or cannot be looked at; then the usual ones do.
+const patientSweeps = 100
+
 // recover looks for another body with the content of g, which has lost its own: a copy, a moved or a compressed one.
 func (f *Follower) recover(g *generation, sv *survey, now clock) {
 	found, waiting := f.claim(g, sv, now)
 	if found || g.final {
 		return
 	}
-	if waiting || len(sv.w.blind) > 0 && f.unsure(g, sv) {
-		f.early = true
+	if waiting || f.unsure(g, sv) {
+		if g.waited++; g.waited < patientSweeps {
+			f.early = true
+		}
 		return
 	}
 	if g.lost <= lostSweeps {
@@ -36,10 +41,12 @@ func (f *Follower) recover(g *generation, sv *survey, now clock) {
 func (f *Follower) claim(g *generation, sv *survey, now clock) (found, waiting bool) {
 	for _, e := range f.candidates(g, sv) {
 		same, err := f.adopt(g, e, sv, now)
-		if errors.Is(err, errUnfinished) || errors.Is(err, errRacing) {
+		switch root, _ := sv.family(e.path); {
+		case errors.Is(err, errUnfinished) || errors.Is(err, errRacing) || exhausted(err):
 			waiting = true
-		} else if err != nil {
+		case err != nil:
 			f.note(e.path, err.Error())
+			waiting = waiting || cannotLook(err) && root == g.chain.path
 		}
 		if same {
 			f.log.Info("found the content again", "path", g.chain.path, "at", e.path, "offset", g.read)
@@ -115,12 +122,12 @@ func (f *Follower) adopt(g *generation, e *entry, sv *survey, now clock) (bool, 
 			_ = file.Close()
 		}
 	}()
-	kind, err := compressionOf(e.path, file)
+	kind, err := compressionOf(e.path, body{file})
 	if err != nil {
 		return false, err
 	}
 	var zip *unzip
-	var r io.ReaderAt = file
+	var r io.ReaderAt = body{file}
 	if kind != "" {
 		zip = newUnzip(file, kind)
 		defer func() {
@@ -139,7 +146,7 @@ func (f *Follower) adopt(g *generation, e *entry, sv *survey, now clock) (bool, 
 	g.file, g.zip, g.kind = file, zip, kind
 	f.open++
 	g.key, g.birth, g.st = st.bodyKey, st.birth, st
-	g.lost, g.lostWhy, g.nameless, g.looked, g.grown, g.ends = 0, "", 0, now, now, 0
+	g.lost, g.lostWhy, g.waited, g.nameless, g.looked, g.grown, g.ends = 0, "", 0, 0, now, now, 0
 	g.recalled = false
 	g.scanned, g.need = 0, 0
 	f.bodies[g.key] = g

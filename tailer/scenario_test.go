@@ -109,6 +109,7 @@ func newWorld(t testing.TB) *world {
 }
 
 func (w *world) end() {
+	fault = nil
 	w.stop()
 	for _, f := range w.writers {
 		f.Close()

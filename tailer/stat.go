@@ -23,6 +23,9 @@ const statMask = unix.STATX_BASIC_STATS | unix.STATX_BTIME
 
 // statAt looks at name in dirfd; flags is 0 to follow a symbolic link, or AT_SYMLINK_NOFOLLOW.
 func statAt(dirfd int, name string, flags int) (stat, error) {
+	if err := failed("stat", name); name != "" && err != nil {
+		return stat{}, err
+	}
 	var x unix.Statx_t
 	for {
 		err := unix.Statx(dirfd, name, flags|unix.AT_STATX_SYNC_AS_STAT, statMask, &x)
@@ -51,6 +54,9 @@ func statAt(dirfd int, name string, flags int) (stat, error) {
 
 // statFile looks at an open body.
 func statFile(f *os.File) (stat, error) {
+	if err := failed("fstat", f.Name()); err != nil {
+		return stat{}, err
+	}
 	st, err := statAt(int(f.Fd()), "", unix.AT_EMPTY_PATH)
 	if err != nil {
 		return st, fmt.Errorf("stat open file %q: %w", f.Name(), err)

@@ -17,6 +17,10 @@ type survey struct {
 	names map[string]map[string]bool
 	// reborn are bodies whose content was replaced in place.
 	reborn map[bodyKey]bool
+	// failed are paths where something is that could not be looked at.
+	failed []*entry
+	// blindOlddir says that a directory which rotated bodies may have gone to could not be looked at.
+	blindOlddir bool
 }
 
 // survey walks all patterns, and finds rotated names beside what they match.
@@ -31,6 +35,9 @@ func (f *Follower) survey(w *walk) *survey {
 				return
 			}
 			sv.paths[e.path] = &e
+			if e.err != nil {
+				sv.failed = append(sv.failed, &e)
+			}
 			why := f.acceptable(&e)
 			if g := f.named[e.path]; why != "" || g == nil || g.err == nil { // else reading it says when it can be read again
 				f.note(e.path, why)
@@ -54,13 +61,18 @@ func (f *Follower) survey(w *walk) *survey {
 		}
 		e.sibling = true
 		sv.paths[e.path] = &e
+		if e.err != nil {
+			sv.failed = append(sv.failed, &e)
+		}
 		if f.acceptable(&e) == "" {
 			sv.add(&e)
 		}
 	}
+	blind := len(w.blind)
 	for _, g := range f.rotated {
 		w.glob(g, sibling)
 	}
+	sv.blindOlddir = len(w.blind) > blind
 	for dir, names := range sv.names {
 		for _, d := range w.list(dir).entries {
 			if d.IsDir() {

@@ -163,10 +163,11 @@ func (f *Follower) unbody(g *generation) {
 
 // unsure says that the body may be where nobody could look.
 func (f *Follower) unsure(g *generation, sv *survey) bool {
-	if len(sv.w.blind) == 0 {
+	if len(sv.w.blind) == 0 && len(sv.failed) == 0 {
 		return false
 	}
-	return sv.blindTo(g.chain.path) || slices.ContainsFunc(g.shared.rec.Names, sv.blindTo)
+	return sv.blindOlddir || sv.blindTo(g.chain.path) || slices.ContainsFunc(g.shared.rec.Names, sv.blindTo) ||
+		slices.ContainsFunc(sv.failed, func(e *entry) bool { root, _ := sv.family(e.path); return root == g.chain.path })
 }
 
 // lose takes from g the body that it had.

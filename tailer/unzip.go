@@ -76,7 +76,7 @@ func newUnzip(f *os.File, kind string) *unzip { return &unzip{file: f, kind: kin
 func (u *unzip) start() error {
 	u.close()
 	u.base, u.buf, u.err = 0, u.buf[:0], nil
-	src := io.NewSectionReader(u.file, 0, 1<<62)
+	src := io.NewSectionReader(body{u.file}, 0, 1<<62)
 	switch u.kind {
 	case gzipped:
 		z, err := gzip.NewReader(src)

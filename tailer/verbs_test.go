@@ -13,6 +13,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sys/unix"
 
 	"github.com/kinetail/kinetail/tailer/checkpoint"
 )
@@ -162,6 +163,10 @@ func (w *world) do(words []string) error {
 		}
 		runtime.LockOSThread() // never unlocked: the thread ends with the test
 		return setUser(num(0, 0))
+	case "fail": // fail CALL NAME ERROR: the system answers so whenever CALL (open, stat, fstat, list, read) is about NAME, or "*"
+		w.fail(arg(0), arg(1), arg(2))
+	case "mend": // no call fails any more
+		fault = nil
 	case "old": // old FILE DURATION: last written so long ago
 		d, err := time.ParseDuration(arg(1))
 		if err != nil {
@@ -182,6 +187,21 @@ func (w *world) do(words []string) error {
 		return errors.New("unknown verb")
 	}
 	return nil
+}
+
+// fail lets a system call fail from now on. The name is a path's last part.
+func (w *world) fail(call, name, errno string) {
+	no := map[string]error{"EACCES": unix.EACCES, "EIO": unix.EIO, "EMFILE": unix.EMFILE, "ESTALE": unix.ESTALE}[errno]
+	before := fault
+	fault = func(c, path string) error {
+		if c == call && (name == "*" || filepath.Base(path) == name) {
+			return no
+		}
+		if before != nil {
+			return before(c, path)
+		}
+		return nil
+	}
 }
 
 func (w *world) option(name string, values []string) error {

@@ -34,6 +34,9 @@ const maxEvents = 100
 // errBusy is why a directory with more than maxEvents is not watched.
 var errBusy = errors.New("more events than polling would cost")
 
+// errNetwork is why a directory of a network file system is not watched.
+var errNetwork = errors.New("events tell nothing of what other machines write")
+
 // hints collects events for one follower until it looks.
 type hints struct {
 	wake chan struct{} // holds one token
@@ -174,6 +177,13 @@ func (w *Watcher) want(h *hints, dir string) bool {
 		return false
 	}
 	if len(hs) == 0 || failed {
+		if name := networked(dir); name != "" {
+			if !errors.Is(w.failed[dir], errNetwork) {
+				w.log.Info("directory is on a network file system: it is polled, not watched", "dir", dir, "file_system", name)
+			}
+			w.failed[dir], hs[h] = errNetwork, struct{}{}
+			return false
+		}
 		if err := w.fs.Add(dir); err != nil {
 			w.failed[dir] = err
 			if !w.warned && (errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EMFILE)) {

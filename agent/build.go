@@ -161,7 +161,7 @@ func (b *builder) sources(f *flow.Flow) error {
 	follower, err := tailer.Open(tailer.Options{
 		Flow: b.cfg.Name, Paths: t.Paths, Exclude: t.Exclude, Rotated: t.Rotated, StartAt: t.StartAt, Framer: framer, Header: t.Header,
 		MaxUnacked: b.maxUnacked(), Once: b.a.opts.Once, PollInterval: t.PollInterval, ForgetAfter: t.ForgetAfter,
-		IgnoreOlder: t.IgnoreOlder, OnAmbiguous: t.OnAmbiguous, Symlinks: t.Symlinks, HoldDeleted: tailer.HoldDeleted(t.HoldDeleted),
+		IgnoreOlder: t.IgnoreOlder, OnAmbiguous: t.OnAmbiguous, Symlinks: t.Symlinks, HardLinks: t.HardLinks, HoldDeleted: tailer.HoldDeleted(t.HoldDeleted),
 		Store: b.a.store, Watcher: b.a.watcher, Memory: b.share, Log: b.a.log,
 	})
 	if err != nil {

@@ -55,8 +55,8 @@ type Follower struct {
 	lookedAt                time.Time // by this one
 	ignored                 map[bodyKey]ignoredBody
 	denied                  map[bodyKey]denied
-	notes                   map[string]string // path -> why it is not followed; logged when it changes
-	watched                 map[string]bool   // directory -> was wanted in the last sweep
+	notes                   map[string]note // by path; logged when it changes
+	watched                 map[string]bool // directory -> was wanted in the last sweep
 	hintPaths               []string
 	bodyLimit               int
 	protected               bool // fs.protected_hardlinks
@@ -73,6 +73,12 @@ type Follower struct {
 type ignoredBody struct {
 	size, mtime int64
 	seen        int // number of the sweep
+}
+
+// note is why a path is not followed.
+type note struct {
+	why  string
+	seen int // number of the sweep
 }
 
 // denied is a rotated body that could not be looked into when it came to light; since and first are what held then.
@@ -100,7 +106,7 @@ func open(opts Options) (*Follower, error) {
 	}
 	f := &Follower{
 		opts: opts, log: opts.Log.With("flow", opts.Flow), began: time.Now(), hints: newHints(), done: make(chan struct{}),
-		chains: map[string]*chain{}, bodies: map[bodyKey]*generation{}, named: map[string]*generation{}, ignored: map[bodyKey]ignoredBody{}, denied: map[bodyKey]denied{}, notes: map[string]string{},
+		chains: map[string]*chain{}, bodies: map[bodyKey]*generation{}, named: map[string]*generation{}, ignored: map[bodyKey]ignoredBody{}, denied: map[bodyKey]denied{}, notes: map[string]note{},
 		watched: map[string]bool{}, bodyLimit: descriptorLimit(), protected: hardLinksProtected(),
 	}
 	f.wall, f.took = time.Now, time.Since
@@ -325,7 +331,11 @@ func (f *Follower) suspect(g *generation) {
 
 // note logs once why a path is not followed; "" takes it back.
 func (f *Follower) note(path, why string) {
-	if f.notes[path] == why {
+	was := f.notes[path].why
+	if why != "" {
+		f.notes[path] = note{why, f.sweeps}
+	}
+	if was == why {
 		return
 	}
 	if why == "" {
@@ -333,7 +343,6 @@ func (f *Follower) note(path, why string) {
 		f.log.Info("file can be read again", "path", path)
 		return
 	}
-	f.notes[path] = why
 	f.log.Warn("file is not read", "path", path, "reason", why)
 }
 

@@ -55,7 +55,7 @@ type generation struct {
 	final    bool
 	lost     int // sweeps that have not found the body
 	lostWhy  string
-	waited   int // sweeps that could not tell whether it is lost
+	waited   int   // sweeps that could not tell whether it is lost
 	nameless clock // since when it has no name; 0: it has one
 	err      error // why it cannot be read now
 	looked   clock // when something of it was last seen

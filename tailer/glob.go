@@ -98,7 +98,8 @@ type entry struct {
 type walk struct {
 	symlinks string
 	dirs     map[string]*listing
-	refused  func(path, why string)
+	// refused are the paths of directories that are not entered because of who could have put them there, with why.
+	refused map[string]string
 	// blind are directories that are there and could not be looked at.
 	blind map[string]error
 }
@@ -111,8 +112,8 @@ type listing struct {
 	err     error
 }
 
-func newWalk(symlinks string, refused func(path, why string)) *walk {
-	return &walk{symlinks: symlinks, dirs: map[string]*listing{}, blind: map[string]error{}, refused: refused}
+func newWalk(symlinks string) *walk {
+	return &walk{symlinks: symlinks, dirs: map[string]*listing{}, blind: map[string]error{}, refused: map[string]string{}}
 }
 
 func (w *walk) close() {
@@ -243,7 +244,7 @@ func (w *walk) enter(path string, e fs.DirEntry) bool {
 		return false
 	}
 	if why := linkRefused(w.symlinks, &link, &target); why != "" {
-		w.refused(path, why)
+		w.refused[path] = why
 		return false
 	}
 	return true

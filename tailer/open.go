@@ -123,16 +123,20 @@ func readLink(fd int) (string, error) {
 	return string(buf[:max(n, 0)]), err
 }
 
-// hardLinkRefused says why a body with several links is not read; "" when it is. Whoever may write to a directory can link
-// there what he may not read: so below a directory that is not root's, the owner tells.
-func hardLinkRefused(st, dir *stat, protected bool) string {
-	if dir == nil || dir.uid == 0 {
+// hardLinkRefused says why a body is not read that may be a hard link to somebody else's; "" when it is. Whoever may write to a directory can
+// link there what he may not read: so in a directory that is not root's, the owner tells. Where the kernel lets everybody link everything
+// (fs.protected_hardlinks = 0), one link tells nothing, for the other may be gone, and root's directory may be written to by a group.
+func hardLinkRefused(policy string, st, dir *stat, protected bool) string {
+	if policy == "all" || dir == nil || st.uid == dir.uid && dir.uid != 0 {
 		return ""
 	}
-	foreign := st.uid != dir.uid
-	if st.nlink > 1 && foreign || !protected && foreign {
-		return fmt.Sprintf("belongs to user %d with %d links, in a directory of user %d: a hard link to what that user may not read? "+
-			"Give file and directory one owner to read it", st.uid, st.nlink, dir.uid)
+	mayLink := dir.uid != 0
+	if !protected && dir.mode&0o022 != 0 {
+		mayLink = true
 	}
-	return ""
+	if !mayLink || st.nlink < 2 && (protected || dir.uid == 0) {
+		return ""
+	}
+	return fmt.Sprintf("belongs to user %d and has %d links, in a directory of user %d: it may be a hard link to what that user may not read; "+
+		`hard_links = "all" would read it, and so would one owner of file and directory`, st.uid, st.nlink, dir.uid)
 }

@@ -61,7 +61,9 @@ type Options struct {
 	// OnAmbiguous is "repeat" (the default) or "skip": what happens to a body that may or may not be one already read.
 	OnAmbiguous string
 	// Symlinks is "owner" (the default), "all" or "none": which symbolic links are followed.
-	Symlinks    string
+	Symlinks string
+	// HardLinks is "owner" (the default: a file that may be a hard link to somebody else's is not read) or "all".
+	HardLinks   string
 	HoldDeleted HoldDeleted
 	// Store remembers; nil keeps everything in memory (dry run).
 	Store *checkpoint.Store
@@ -94,6 +96,7 @@ func (o *Options) complete() error {
 		{"start_at", &o.StartAt, []string{"end", "beginning"}},
 		{"on_ambiguous", &o.OnAmbiguous, []string{"repeat", "skip"}},
 		{"symlinks", &o.Symlinks, []string{"owner", "all", "none"}},
+		{"hard_links", &o.HardLinks, []string{"owner", "all"}},
 	} {
 		ok := false
 		if *c.value == "" {

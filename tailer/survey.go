@@ -1,7 +1,9 @@
 package tailer
 
 import (
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -17,6 +19,8 @@ type survey struct {
 	names map[string]map[string]bool
 	// reborn are bodies whose content was replaced in place.
 	reborn map[bodyKey]bool
+	// skipped are the paths that match and are not followed, each with why.
+	skipped map[string]string
 	// failed are paths where something is that could not be looked at.
 	failed []*entry
 	// blindOlddir says that a directory which rotated bodies may have gone to could not be looked at.
@@ -27,8 +31,8 @@ type survey struct {
 func (f *Follower) survey(w *walk) *survey {
 	sv := &survey{
 		w: w, bodies: map[bodyKey][]*entry{}, paths: map[string]*entry{}, names: map[string]map[string]bool{}, reborn: map[bodyKey]bool{},
+		skipped: map[string]string{},
 	}
-	var skipped []Skipped
 	for _, g := range f.paths {
 		w.glob(g, func(e entry) {
 			if sv.paths[e.path] != nil || len(f.exclude) > 0 && matchAny(f.exclude, e.path) {
@@ -38,12 +42,12 @@ func (f *Follower) survey(w *walk) *survey {
 			if e.err != nil {
 				sv.failed = append(sv.failed, &e)
 			}
-			why := f.acceptable(&e)
+			why, _ := f.acceptable(&e)
 			if g := f.named[e.path]; why != "" || g == nil || g.err == nil { // else reading it says when it can be read again
 				f.note(e.path, why)
 			}
 			if why != "" {
-				skipped = append(skipped, Skipped{Path: e.path, Reason: why})
+				sv.skipped[e.path] = why
 				return
 			}
 			sv.add(&e)
@@ -64,8 +68,12 @@ func (f *Follower) survey(w *walk) *survey {
 		if e.err != nil {
 			sv.failed = append(sv.failed, &e)
 		}
-		if f.acceptable(&e) == "" {
+		switch why, refused := f.acceptable(&e); {
+		case why == "":
 			sv.add(&e)
+		case refused:
+			f.note(e.path, why)
+			sv.skipped[e.path] = why
 		}
 	}
 	blind := len(w.blind)
@@ -85,8 +93,16 @@ func (f *Follower) survey(w *walk) *survey {
 			}
 		}
 	}
+	for path, why := range w.refused {
+		f.refuse(path, why)
+		f.note(path, why)
+		sv.skipped[path] = why
+	}
 	f.mu.Lock()
-	f.skipped = skipped
+	f.skipped = f.skipped[:0:0]
+	for _, path := range slices.Sorted(maps.Keys(sv.skipped)) {
+		f.skipped = append(f.skipped, Skipped{Path: path, Reason: sv.skipped[path]})
+	}
 	f.mu.Unlock()
 	return sv
 }
@@ -158,32 +174,31 @@ func (sv *survey) family(path string) (string, rotatedName) {
 	return root, how
 }
 
-// acceptable says why what is at a path is not followed; "" when it is.
-func (f *Follower) acceptable(e *entry) string {
+// acceptable says why what is at a path is not followed, "" when it is, and whether that is because of who could have put it there.
+func (f *Follower) acceptable(e *entry) (why string, refused bool) {
 	if e.err != nil {
-		return e.err.Error()
+		return e.err.Error(), false
 	}
 	if e.link != nil {
-		if why := linkRefused(f.opts.Symlinks, e.link, &e.st); why != "" {
-			f.refuse(e.path, why)
-			return why
+		why = linkRefused(f.opts.Symlinks, e.link, &e.st)
+	}
+	if why == "" {
+		if why = e.st.oddity(); why != "" {
+			return why, false
 		}
 	}
-	if why := e.st.oddity(); why != "" {
-		return why
+	if why == "" && e.link == nil {
+		why = hardLinkRefused(f.opts.HardLinks, &e.st, e.dir, f.protected)
 	}
-	if e.link == nil {
-		if why := hardLinkRefused(&e.st, e.dir, f.protected); why != "" {
-			f.refuse(e.path, why)
-			return why
-		}
+	if why != "" {
+		f.refuse(e.path, why)
 	}
-	return ""
+	return why, why != ""
 }
 
 // refuse counts a path that is not read because of who could have put it there.
 func (f *Follower) refuse(path, why string) {
-	if f.notes[path] != why {
+	if f.notes[path].why != why {
 		f.count(func(c *Counters) { c.FilesRefused++ })
 	}
 }

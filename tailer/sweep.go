@@ -50,6 +50,7 @@ func (f *Follower) sweep(ctx context.Context, now clock) {
 		f.wantSweep()
 	}
 	f.watch(sv)
+	maps.DeleteFunc(f.notes, func(_ string, n note) bool { return n.seen < f.sweeps-2 }) // the path is gone
 	f.capDeleted(now)
 	f.forget(sv, now)
 	f.mu.Lock()
@@ -74,10 +75,7 @@ const unsettledSurveys = 10
 // can hide a body from a single one, and the bodies after it would start too early.
 func (f *Follower) settledSurvey() (sv *survey, settled bool) {
 	look := func() *survey {
-		return f.survey(newWalk(f.opts.Symlinks, func(path, why string) {
-			f.refuse(path, why)
-			f.note(path, why)
-		}))
+		return f.survey(newWalk(f.opts.Symlinks))
 	}
 	sv = look()
 	for f.anythingNew(sv) {

@@ -224,6 +224,8 @@ func (w *world) option(name string, values []string) error {
 		w.opts.StartAt = values[0]
 	case "symlinks":
 		w.opts.Symlinks = values[0]
+	case "hard_links":
+		w.opts.HardLinks = values[0]
 	case "on_ambiguous":
 		w.opts.OnAmbiguous = values[0]
 	case "descriptors":

@@ -149,7 +149,7 @@ func printStatus(out io.Writer, s *status.Snapshot) error {
 				size(file.Size-file.Committed), seconds(file.LagSeconds), file.State)
 		}
 		for _, sk := range f.Skipped {
-			p("  not read: %s: %s\n", printable(sk.Path), sk.Reason)
+			p("  not read: %s: %s\n", printable(sk.Path), printable(sk.Reason))
 		}
 		p("  DESTINATION\tSENT\tRECORDS\tRETRIED\tTHROTTLED\tDEAD LETTERS\tQUEUED\n")
 		for _, d := range f.Destinations {

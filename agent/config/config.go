@@ -104,6 +104,7 @@ type Tail struct {
 	Header       bool
 	IgnoreOlder  time.Duration // 0: never
 	Symlinks     string        // "owner" | "all" | "none"
+	HardLinks    string        // "owner" | "all"
 	PollInterval time.Duration
 	OnAmbiguous  string // "repeat" | "skip"
 	ForgetAfter  time.Duration

@@ -159,6 +159,7 @@ func TestArguments(t *testing.T) {
 		{tail, `skip_header_lines = 2`, tailOf(func(x *Tail) any { return x.SkipHeaderLines }), 2},
 		{tail, `ignore_older = "7d12h"`, tailOf(func(x *Tail) any { return x.IgnoreOlder }), 180 * time.Hour},
 		{tail, `symlinks = "none"`, tailOf(func(x *Tail) any { return x.Symlinks }), "none"},
+		{tail, `hard_links = "all"`, tailOf(func(x *Tail) any { return x.HardLinks }), "all"},
 		{tail, `poll_interval = "1s"`, tailOf(func(x *Tail) any { return x.PollInterval }), time.Second},
 		{tail, `on_ambiguous = "skip"`, tailOf(func(x *Tail) any { return x.OnAmbiguous }), "skip"},
 		{tail, `forget_after = "1d"`, tailOf(func(x *Tail) any { return x.ForgetAfter }), 24 * time.Hour},

@@ -113,6 +113,7 @@ var descriptions = map[string]string{
 	"flow.tail.skip_header_lines": "Lines at the start of each file that are no records.",
 	"flow.tail.ignore_older":      "Do not start with files that were last changed longer ago.",
 	"flow.tail.symlinks":          "Which symbolic links are followed: those of the file's owner, all, or none.",
+	"flow.tail.hard_links":        "Whether a file is read that may be a hard link to somebody else's: those of the directory's owner, or all.",
 	"flow.tail.poll_interval":     "How often a busy file is looked at.",
 	"flow.tail.on_ambiguous":      "What to do where a file cannot be told from another: read it again, or skip it.",
 	"flow.tail.forget_after":      "How long the position of a file that is gone is remembered.",

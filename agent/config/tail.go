@@ -18,6 +18,7 @@ func defaultTail() Tail {
 		OnOversize:    "truncate",
 		Encoding:      "utf-8",
 		Symlinks:      "owner",
+		HardLinks:     "owner",
 		PollInterval:  50 * time.Millisecond,
 		OnAmbiguous:   "repeat",
 		ForgetAfter:   30 * 24 * time.Hour,
@@ -39,6 +40,7 @@ func (b *body) tail() Tail {
 	b.integer("skip_header_lines", &t.SkipHeaderLines, 0, 1_000_000)
 	b.duration("ignore_older", &t.IgnoreOlder, time.Second, 10*365*24*time.Hour)
 	b.enum("symlinks", &t.Symlinks, "owner", "all", "none")
+	b.enum("hard_links", &t.HardLinks, "owner", "all")
 	b.duration("poll_interval", &t.PollInterval, 10*time.Millisecond, time.Hour)
 	b.enum("on_ambiguous", &t.OnAmbiguous, "repeat", "skip")
 	b.duration("forget_after", &t.ForgetAfter, time.Minute, 10*365*24*time.Hour)

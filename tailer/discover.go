@@ -44,6 +44,7 @@ func (f *Follower) discover(ctx context.Context, sv *survey, now clock) {
 		}
 		fresh = fresh || g != nil
 	}
+	f.forgotten = false
 	maps.DeleteFunc(f.ignored, func(_ bodyKey, b ignoredBody) bool { return b.seen < f.sweeps-3 })
 	maps.DeleteFunc(f.denied, func(_ bodyKey, d denied) bool { return d.seen < f.sweeps-3 })
 	first := false
@@ -174,7 +175,16 @@ func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]
 	f.followLink(g, e)
 	g.holes = sv.reborn[key]
 	g.unproven = e.st.size == 0 && (rotated || e.sibling)
-	f.admit(g, e, first && !beginning, now)
+	atEnd := first && !beginning
+	if f.forgotten && !rotated && !e.sibling && kind == "" {
+		atEnd = f.opts.OnAmbiguous == "skip"
+		what := "it is read again from the beginning"
+		if atEnd {
+			what = "it is followed from its end, and what was not delivered of it is skipped"
+		}
+		f.log.Warn("the position in a file was lost with the state: "+what, "path", e.path, "size", e.st.size, "on_ambiguous", f.opts.OnAmbiguous)
+	}
+	f.admit(g, e, atEnd, now)
 	return g, nil
 }
 

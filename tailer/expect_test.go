@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // expect checks what came since the last expect, and more:
@@ -21,6 +22,7 @@ import (
 //	expect skipped FILE WORDS...    status tells why a path is not followed
 //	expect following N              so many generations are not final
 //	expect logged WORDS...
+//	expect log-clean
 //	expect eof                      Next says that everything is read
 func (w *world) expect(args []string) error {
 	marked := func(flag Flags) []string {
@@ -65,6 +67,16 @@ func (w *world) expect(args []string) error {
 	case "logged":
 		if !strings.Contains(w.logs.String(), strings.Join(args[1:], " ")) {
 			return errors.New("not in the log")
+		}
+		return nil
+	case "log-clean": // no control character has come into the log
+		if i := strings.IndexFunc(strings.ReplaceAll(w.logs.String(), "\n", ""), unicode.IsControl); i >= 0 {
+			return errors.New("there is a control character in the log")
+		}
+		for line := range strings.Lines(w.logs.String()) {
+			if !strings.HasPrefix(line, "time=") {
+				return fmt.Errorf("a name made a line of its own in the log: %q", line)
+			}
 		}
 		return nil
 	case "logged-once":

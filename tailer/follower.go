@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -60,6 +61,8 @@ type Follower struct {
 	hintPaths               []string
 	bodyLimit               int
 	protected               bool // fs.protected_hardlinks
+	// forgotten: the state was lost, and this is the first look since. What is not remembered may have been read.
+	forgotten bool
 
 	mu       sync.Mutex
 	closed   bool
@@ -129,8 +132,26 @@ func open(opts Options) (*Follower, error) {
 		for i := range known {
 			f.recall(known[i])
 		}
+		f.forgotten = f.stateLost()
 	}
 	return f, nil
+}
+
+// lostKey is where the store has the time at which a loss of the state was taken into account for the flow.
+const lostKey = "state lost"
+
+// stateLost says that the state was found broken when it was opened, and that this is the flow's first look at its files since.
+func (f *Follower) stateLost() bool {
+	r := f.opts.Store.Rebuilt()
+	if r == nil || !r.AtOpen {
+		return false
+	}
+	at := r.Time.UTC().Format(time.RFC3339Nano)
+	if string(f.opts.Store.Value(f.opts.Flow, lostKey)) == at {
+		return false
+	}
+	f.opts.Store.SetValue(f.opts.Flow, lostKey, []byte(at))
+	return true
 }
 
 // recall makes a generation of what is remembered. Where its body is, the first sweep finds out.
@@ -142,6 +163,8 @@ func (f *Follower) recall(rec checkpoint.Generation) {
 		chain: c, source: newSource(rec), key: bodyKey{rec.Dev, rec.Ino}, birth: rec.Birth, kind: rec.Compression, head: rec.Head,
 		read: rec.Offset, size: rec.Size, drained: rec.Drained, final: rec.Final, looked: f.now(), recalled: true,
 	}
+	// Found under a rotated name and never read: what was empty or unfinished then may have become a copy since.
+	g.unproven = rec.Offset == 0 && !slices.Contains(rec.Names, rec.Path)
 	g.st = stat{size: -1} // whatever is seen is a change
 	g.shared.rec, g.shared.read = rec, rec.Offset
 	f.recallLag(g)

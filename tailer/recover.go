@@ -37,10 +37,12 @@ func (f *Follower) recover(g *generation, sv *survey, now clock) {
 	f.giveUp(g, g.lostWhy)
 }
 
-// claim gives g the first body that has its content. waiting says that one is not complete yet.
+// claim gives g the body that has its content: of several the longest. waiting says that one is not complete yet.
 func (f *Follower) claim(g *generation, sv *survey, now clock) (found, waiting bool) {
+	var best *candidate
+	var at []string
 	for _, e := range f.candidates(g, sv) {
-		same, err := f.adopt(g, e, sv, now)
+		c, err := f.compare(g, e, sv)
 		switch root, _ := sv.family(e.path); {
 		case errors.Is(err, errUnfinished) || errors.Is(err, errRacing) || exhausted(err):
 			waiting = true
@@ -48,12 +50,26 @@ func (f *Follower) claim(g *generation, sv *survey, now clock) (found, waiting b
 			f.note(e.path, err.Error())
 			waiting = waiting || cannotLook(err) && root == g.chain.path
 		}
-		if same {
-			f.log.Info("found the content again", "path", g.chain.path, "at", e.path, "offset", g.read)
-			return true, false
+		if c == nil {
+			continue
+		}
+		at = append(at, e.path)
+		if best == nil || best.kind == "" && c.kind == "" && c.st.size > best.st.size {
+			best, c = c, best
+		}
+		if c != nil {
+			c.close()
 		}
 	}
-	return false, waiting
+	if best == nil {
+		return false, waiting
+	}
+	if len(at) > 1 {
+		f.log.Warn("the content is in several files: the rest of it is read from one of them", "path", g.chain.path, "from", best.e.path, "of", at)
+	}
+	f.adopt(g, best, now)
+	f.log.Info("found the content again", "path", g.chain.path, "at", best.e.path, "offset", g.read)
+	return true, false
 }
 
 // giveUp ends a generation whose body is not to be had. What was not read of it is a gap.
@@ -110,40 +126,58 @@ func (f *Follower) openEntry(e *entry) (*os.File, stat, error) {
 	return file, st, nil
 }
 
-// adopt gives g the body at e, if that has its content.
-func (f *Follower) adopt(g *generation, e *entry, sv *survey, now clock) (bool, error) {
+// candidate is an open body that has the content of a generation.
+type candidate struct {
+	e    *entry
+	file *os.File
+	st   stat
+	kind string
+	zip  *unzip
+}
+
+func (c *candidate) close() {
+	if c.zip != nil {
+		c.zip.close()
+	}
+	_ = c.file.Close() // opened for reading only
+}
+
+// compare opens the body at e if it has the content of g; nil if it has not.
+func (f *Follower) compare(g *generation, e *entry, sv *survey) (_ *candidate, err error) {
 	file, st, err := f.openEntry(e)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	keep := false
+	c := &candidate{e: e, file: file, st: st}
+	same := false
 	defer func() {
-		if !keep {
-			_ = file.Close()
+		if !same {
+			c.close()
 		}
 	}()
 	kind, err := compressionOf(e.path, body{file})
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	var zip *unzip
+	c.kind = kind
 	var r io.ReaderAt = body{file}
 	if kind != "" {
-		zip = newUnzip(file, kind)
-		defer func() {
-			if !keep {
-				zip.close()
-			}
-		}()
-		r = zip
+		c.zip = newUnzip(file, kind)
+		r = c.zip
 	}
 	moved := kind == "" && sv.plausible(g, e) && st.birth != 0 && st.birth == g.birth && st.ino == g.shared.rec.Ino
-	if ok, err := f.holds(g, e, r, moved, kind == "" && st.size < g.read); err != nil || !ok {
-		return false, err
+	if same, err = f.holds(g, e, r, moved, kind == "" && st.size < g.read); err != nil || !same {
+		same = false
+		return nil, err
 	}
-	keep = true
+	return c, nil
+}
+
+// adopt gives g the body of c.
+func (f *Follower) adopt(g *generation, c *candidate, now clock) {
+	st, kind := c.st, c.kind
 	g.park(f)
-	g.file, g.zip, g.kind = file, zip, kind
+	g.file, g.zip, g.kind = c.file, c.zip, kind
 	f.open++
 	g.key, g.birth, g.st = st.bodyKey, st.birth, st
 	g.lost, g.lostWhy, g.waited, g.nameless, g.looked, g.grown, g.ends = 0, "", 0, 0, now, now, 0
@@ -156,7 +190,7 @@ func (f *Follower) adopt(g *generation, e *entry, sv *survey, now clock) (bool, 
 		g.size = max(g.size, g.read+1)
 	}
 	g.final = false
-	f.rename(g, []string{e.path})
+	f.rename(g, []string{c.e.path})
 	f.remember(g, func(r *checkpoint.Generation) {
 		r.Dev, r.Ino, r.Birth, r.Compression, r.Final = st.dev, st.ino, st.birth, kind, false
 		r.Size = max(st.size, g.read)
@@ -166,7 +200,6 @@ func (f *Follower) adopt(g *generation, e *entry, sv *survey, now clock) (bool, 
 	})
 	f.publish(g)
 	f.activate(g)
-	return true, nil
 }
 
 // holds says whether r holds the content of g: its head, and the bytes before its position. short says that r is known to end before.
@@ -174,8 +207,8 @@ func (f *Follower) holds(g *generation, e *entry, r io.ReaderAt, moved, short bo
 	if short || g.head.Len == 0 && !moved {
 		return false, nil
 	}
-	if g.head.Len < headEnough && !moved && !isFamily(e.path, g.chain.path) {
-		return false, nil // under a name that has nothing to do with it, a few bytes tell nothing
+	if g.head.Len < headEnough && !moved && !isFamily(e.path, g.chain.path) && (f.opts.OnAmbiguous == "repeat" || g.head.Len < headLeast) {
+		return false, nil // under a name that has nothing to do with it, a few bytes tell little
 	}
 	if ok, err := headAgrees(r, g.head); err != nil || !ok {
 		return false, err

@@ -33,6 +33,11 @@ func (w *world) do(words []string) error {
 		}
 		return otherwise
 	}
+	for i, a := range args { // names with control characters
+		if s, err := strconv.Unquote(`"` + a + `"`); err == nil && strings.Contains(a, `\`) && verb != "text" {
+			args[i] = s
+		}
+	}
 	from, to := w.path(arg(0)), w.path(arg(1))
 	switch verb {
 	case "option": // option NAME VALUE...: before start
@@ -173,6 +178,8 @@ func (w *world) do(words []string) error {
 			return err
 		}
 		return os.Chtimes(from, time.Now().Add(-d), time.Now().Add(-d))
+	case "garble": // the state is overwritten with garbage
+		return os.WriteFile(filepath.Join(w.state, "offsets.db"), []byte(strings.Repeat("garbage ", 8<<10)), 0o600)
 	case "forget-inodes": // as after a reboot that numbered the devices anew
 		return w.renumber()
 	case "status":

@@ -22,7 +22,7 @@ func (f *Follower) discover(ctx context.Context, sv *survey, now clock) {
 	var found []*entry
 	for _, key := range sv.order {
 		if f.bodies[key] == nil {
-			found = append(found, sv.bodies[key][0])
+			found = append(found, f.mainName(sv.bodies[key]))
 		}
 	}
 	slices.SortStableFunc(found, sv.compareAge)
@@ -67,6 +67,16 @@ func (f *Follower) discover(ctx context.Context, sv *survey, now clock) {
 			f.unsynced = false
 		}
 	}
+}
+
+// mainName is the entry of a body whose path it is taken for: of several names one that is followed already.
+func (f *Follower) mainName(at []*entry) *entry {
+	for _, e := range at {
+		if f.chains[e.path] != nil {
+			return e
+		}
+	}
+	return at[0]
 }
 
 // firstScan says that the first scan of the pattern that found e is not done yet.
@@ -222,11 +232,16 @@ func (f *Follower) known(e *entry, root string, except *generation) (bool, strin
 		defer z.close()
 		r, size = z, 1<<62
 	}
-	c := f.chains[root]
-	if c == nil {
-		return false, kind, nil
+	var gens []*generation
+	if c := f.chains[root]; c != nil {
+		gens = c.gens
 	}
-	for _, k := range c.gens {
+	for k := range f.linked { // of another path, and of this one by a hard link
+		if k.chain.path != root && slices.ContainsFunc(k.shared.rec.Names, func(n string) bool { return n == root || isFamily(n, root) }) {
+			gens = append(slices.Clip(gens), k)
+		}
+	}
+	for _, k := range gens {
 		if k == except || k.key == st.bodyKey {
 			continue
 		}

@@ -14,6 +14,7 @@ import (
 //
 //	expect nothing | NUMBERS        these lines came, in this order ("3-5 7"; words in quotes are texts)
 //	expect all                      every line appended so far has come once, those of each file in order
+//	expect all NUMBERS              the same, but these lines were destroyed and need not have come
 //	expect each                     every line appended so far has come, some perhaps more than once
 //	expect late|partial NUMBERS     of all that came, these are marked so
 //	expect gap BYTES                are reported as lost
@@ -37,7 +38,7 @@ func (w *world) expect(args []string) error {
 	switch args[0] {
 	case "all", "each":
 		w.checked = len(w.got)
-		return w.expectAll(args[0] == "all")
+		return w.expectAll(args[0] == "all", expand(args[1:]))
 	case "late":
 		return same(marked(Late), expand(args[1:]))
 	case "partial":
@@ -117,7 +118,7 @@ func (d delivered) name() string {
 	return strings.ReplaceAll(strconv.Quote(d.text), " ", "_")
 }
 
-func (w *world) expectAll(once bool) error {
+func (w *world) expectAll(once bool, destroyed []string) error {
 	seen := map[int]int{}
 	last := map[string]int{}
 	for _, d := range w.got {
@@ -137,7 +138,7 @@ func (w *world) expectAll(once bool) error {
 		last[name] = max(last[name], d.number)
 	}
 	for n := range w.next {
-		if seen[n+1] == 0 {
+		if seen[n+1] == 0 && !slices.Contains(destroyed, strconv.Itoa(n+1)) {
 			return fmt.Errorf("line %d of %s has not come; %d of %d have", n+1, w.written[n+1], len(seen), w.next)
 		}
 	}

@@ -40,6 +40,7 @@ type Follower struct {
 	gens      []*generation
 	bodies    map[bodyKey]*generation
 	named     map[string]*generation // by the paths where they are to be seen
+	linked    map[*generation]bool   // that have or had names of several families at once: hard links
 	queue     []*generation
 	open      int
 	hand      int // of the clock by which makeRoom goes round
@@ -109,7 +110,7 @@ func open(opts Options) (*Follower, error) {
 	}
 	f := &Follower{
 		opts: opts, log: opts.Log.With("flow", opts.Flow), began: time.Now(), hints: newHints(), done: make(chan struct{}),
-		chains: map[string]*chain{}, bodies: map[bodyKey]*generation{}, named: map[string]*generation{}, ignored: map[bodyKey]ignoredBody{}, denied: map[bodyKey]denied{}, notes: map[string]note{},
+		chains: map[string]*chain{}, bodies: map[bodyKey]*generation{}, named: map[string]*generation{}, linked: map[*generation]bool{}, ignored: map[bodyKey]ignoredBody{}, denied: map[bodyKey]denied{}, notes: map[string]note{},
 		watched: map[string]bool{}, bodyLimit: descriptorLimit(), protected: hardLinksProtected(),
 	}
 	f.wall, f.took = time.Now, time.Since
@@ -171,6 +172,7 @@ func (f *Follower) recall(rec checkpoint.Generation) {
 	c.gens = append(c.gens, g)
 	c.seq = max(c.seq, rec.Seq)
 	f.gens = append(f.gens, g)
+	f.markLinked(g, rec.Names)
 }
 
 func (f *Follower) chain(path string) *chain {

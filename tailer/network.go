@@ -32,5 +32,5 @@ var networked = func(dir string) string {
 	if err := unix.Statfs(dir, &fs); err != nil {
 		return ""
 	}
-	return networkFileSystems[int64(fs.Type)&0xffffffff] // the type is signed on some machines
+	return networkFileSystems[int64(fs.Type)&0xffffffff] //nolint:unconvert // elsewhere it is no int64, and signed
 }

@@ -3,7 +3,6 @@ package tailer
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,7 +53,7 @@ type model struct {
 
 var operations = []string{
 	"append", "append", "append", "append", "many", "partial", "rotate", "rotate", "copytruncate", "truncate", "delete", "gzip", "zstd",
-	"open", "write", "poll", "poll", "poll", "steps", "steps", "restart", "kill", "hold", "release", "sync", "wait", "down-up",
+	"open", "write", "create", "link", "throttle", "poll", "poll", "poll", "steps", "steps", "restart", "kill", "hold", "release", "sync", "wait", "down-up",
 }
 
 // modelDir has the temporary directories of one sequence; testing.TB's live until the end of all.
@@ -65,7 +64,10 @@ func newModel(t *testing.T, r *rapid.T) *model {
 		count: map[int]int{}, last: map[string]int{},
 	}
 	if rapid.Bool().Draw(r, "glob meets rotated") {
-		w.opts.Paths = []string{filepath.Join(w.dir, "*.log*")}
+		m.do("option", "paths", "*.log*")
+	}
+	if rapid.IntRange(0, 3).Draw(r, "little out") == 0 {
+		m.do("option", "max_unacked", "400")
 	}
 	m.do("append", "a.log", "1")
 	m.note("a.log", 1)
@@ -179,6 +181,44 @@ func (m *model) closeHandle(b *modelBody) {
 	}
 }
 
+// hasOther says that the body has another name too.
+func (m *model) hasOther(name string) bool {
+	for n, b := range m.names {
+		if n != name && b == m.names[name] {
+			return true
+		}
+	}
+	return false
+}
+
+// leave is called when a body loses a name and may keep another: if nobody has looked at it by then, nobody can know that it was this log's, and
+// its lines have no order against those that come there later.
+func (m *model) leave(name string) {
+	b := m.names[name]
+	if !m.hasOther(name) || slices.ContainsFunc(b.lines, func(n int) bool { return m.looked[n] }) {
+		return
+	}
+	for _, n := range b.lines {
+		m.lateOK[n] = true
+	}
+}
+
+// remove takes a name away; with the last one the body goes, but for what a follower holds.
+func (m *model) remove(name string) {
+	b, other := m.names[name], m.hasOther(name)
+	m.leave(name)
+	m.do("remove", name)
+	delete(m.names, name)
+	if other {
+		return
+	}
+	running := m.w.f != nil
+	m.destroy(b.lines, running && !b.zipped)
+	if running {
+		m.deleted = append(m.deleted, b)
+	}
+}
+
 func (m *model) op(op string) {
 	name := rapid.SampledFrom([]string{"a.log", "a.log", "b.log"}).Draw(m.r, "file")
 	b := m.names[name]
@@ -199,6 +239,7 @@ func (m *model) op(op string) {
 		if b == nil || !m.met[name] {
 			return
 		}
+		m.leave(name)
 		m.shift(name)
 		m.do("rename", name, name+".1")
 		m.names[name+".1"] = b
@@ -207,6 +248,7 @@ func (m *model) op(op string) {
 		if b == nil || b.partial || !m.met[name] {
 			return
 		}
+		m.leave(name)
 		m.shift(name)
 		m.do("copytruncate", name, name+".1")
 		m.names[name+".1"] = &modelBody{lines: b.lines}
@@ -225,14 +267,10 @@ func (m *model) op(op string) {
 		}
 		victim := rapid.SampledFrom(names).Draw(m.r, "victim")
 		b := m.names[victim]
-		m.closeHandle(b)
-		m.do("remove", victim)
-		delete(m.names, victim)
-		running := m.w.f != nil
-		m.destroy(b.lines, running && !b.zipped)
-		if running {
-			m.deleted = append(m.deleted, b)
+		if !m.hasOther(victim) {
+			m.closeHandle(b)
 		}
+		m.remove(victim)
 	case "gzip", "zstd":
 		var victims []string
 		for _, n := range m.sorted() {
@@ -245,7 +283,11 @@ func (m *model) op(op string) {
 		}
 		victim := rapid.SampledFrom(victims).Draw(m.r, "victim")
 		b := m.names[victim]
-		m.closeHandle(b)
+		if m.hasOther(victim) {
+			b = &modelBody{lines: b.lines, partial: b.partial}
+		} else {
+			m.closeHandle(b)
+		}
 		m.do(op, victim)
 		delete(m.names, victim)
 		b.zipped = true
@@ -262,6 +304,23 @@ func (m *model) op(op string) {
 		m.do("write", "w", "1")
 		m.hbody.lines = append(m.hbody.lines, m.w.next)
 		m.lateOK[m.w.next] = true
+	case "create":
+		if b == nil {
+			m.do("create", name)
+			m.note(name, 0)
+		}
+	case "link": // another name, that all patterns match, for what the log is now
+		if b == nil || m.names["c.log"] == b {
+			return
+		}
+		if c := m.names["c.log"]; c != nil {
+			m.remove("c.log")
+		}
+		m.do("link", name, "c.log")
+		m.names["c.log"] = b
+		m.met["c.log"] = false
+	case "throttle":
+		m.do("throttle", strconv.Itoa(rapid.IntRange(0, 2).Draw(m.r, "batches out")))
 	case "poll":
 		m.do("poll")
 		m.markLooked()
@@ -280,7 +339,7 @@ func (m *model) op(op string) {
 		m.markSafe()
 		m.down()
 		for range rapid.IntRange(1, 4).Draw(m.r, "while down") {
-			m.op(rapid.SampledFrom([]string{"append", "rotate", "copytruncate", "gzip", "truncate", "write", "delete"}).Draw(m.r, "op while down"))
+			m.op(rapid.SampledFrom([]string{"append", "rotate", "copytruncate", "gzip", "truncate", "write", "delete", "create", "link"}).Draw(m.r, "op while down"))
 		}
 		m.do("start")
 		m.markLooked()
@@ -315,6 +374,7 @@ func (m *model) sorted() []string {
 // check looks at what came since the last check; at the end also for what did not come.
 func (m *model) check(end bool) {
 	if end {
+		m.do("throttle", "0")
 		m.do("release")
 		m.do("wait", "1m")
 		m.do("wait", "1m")

@@ -100,7 +100,7 @@ func (f *Follower) candidates(g *generation, sv *survey) []*entry {
 		}
 		root, _ := sv.family(e.path)
 		switch {
-		case root == g.chain.path && e.path != g.chain.path:
+		case root == g.chain.path && e.path != g.chain.path, f.linked[g] && f.isRotated(g, e.path):
 			family = append(family, e)
 		case g.recalled || e.sibling:
 			others = append(others, e)
@@ -207,7 +207,7 @@ func (f *Follower) holds(g *generation, e *entry, r io.ReaderAt, moved, short bo
 	if short || g.head.Len == 0 && !moved {
 		return false, nil
 	}
-	if g.head.Len < headEnough && !moved && !isFamily(e.path, g.chain.path) && (f.opts.OnAmbiguous == "repeat" || g.head.Len < headLeast) {
+	if g.head.Len < headEnough && !moved && !f.isRotated(g, e.path) && (f.opts.OnAmbiguous == "repeat" || g.head.Len < headLeast) {
 		return false, nil // under a name that has nothing to do with it, a few bytes tell little
 	}
 	if ok, err := headAgrees(r, g.head); err != nil || !ok {
@@ -234,6 +234,11 @@ func (f *Follower) holds(g *generation, e *entry, r io.ReaderAt, moved, short bo
 		return true, nil
 	}
 	return g.tail.agrees(r, g.read)
+}
+
+// isRotated says that path can be a rotated name of what g follows, under any of its names.
+func (f *Follower) isRotated(g *generation, path string) bool {
+	return isFamily(path, g.chain.path) || f.linked[g] && slices.ContainsFunc(g.shared.rec.Names, func(n string) bool { return isFamily(path, n) })
 }
 
 // isFamily says that name can be a rotated name of path.
@@ -274,8 +279,14 @@ func (f *Follower) copyOf(k *generation, r io.ReaderAt, size int64) (bool, error
 		}
 		n := min(common, compareSpan)
 		a, b := make([]byte, n), make([]byte, n)
-		if _, err := readFull(r, a, common-n); err != nil {
+		if got, err := readFull(r, a, common-n); err != nil {
 			return false, err
+		} else if z, ok := r.(*unzip); ok && int64(got) < n {
+			// Shorter than k, and only its end tells how long it is.
+			if size, err = contentSize(z); err != nil {
+				return false, err
+			}
+			return f.copyOf(k, r, size)
 		}
 		if _, err := readFull(k.content(), b, common-n); err != nil {
 			return false, fmt.Errorf("read %q: %w", k.label(), err)

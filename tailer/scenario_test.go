@@ -32,6 +32,17 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
+// TestPastFailures runs what TestProperty once found, as the scripts that it printed.
+func TestPastFailures(t *testing.T) {
+	scripts, err := filepath.Glob("testdata/past/*.txt")
+	if err != nil || len(scripts) == 0 {
+		t.Fatal("no scripts", err)
+	}
+	for _, script := range scripts {
+		t.Run(strings.TrimSuffix(filepath.Base(script), ".txt"), func(t *testing.T) { runScript(t, script) })
+	}
+}
+
 // TestScript runs the script that KINETAIL_SCRIPT names: what TestProperty prints when it fails is one.
 func TestScript(t *testing.T) {
 	if script := os.Getenv("KINETAIL_SCRIPT"); script != "" {
@@ -82,8 +93,10 @@ type world struct {
 	got     []delivered
 	checked int // of got, by expect
 	holding bool
-	held    []*Ack
-	logs    *strings.Builder
+	// slow is how many batches the destination lets be out, each acknowledged a step later than the one before; 0: it keeps up.
+	slow int
+	held []*Ack
+	logs *strings.Builder
 	// descriptors is how many bodies may be open; unprotected is as fs.protected_hardlinks = 0.
 	descriptors int
 	unprotected bool
@@ -200,6 +213,16 @@ func (w *world) poll() error {
 }
 
 func (w *world) step() (bool, error) {
+	if w.slow > 0 && !w.holding && len(w.held) >= w.slow {
+		// Nobody calls Next: the follower only goes on looking.
+		w.f.own.Lock()
+		w.f.look(context.Background(), w.clock)
+		w.f.own.Unlock()
+		w.held[0].Done(1)
+		w.held = w.held[1:]
+		w.clock += w.opts.PollInterval
+		return true, nil
+	}
 	w.f.own.Lock()
 	b, _, err := w.f.step(context.Background(), w.clock)
 	w.f.own.Unlock()
@@ -219,7 +242,7 @@ func (w *world) step() (bool, error) {
 	}
 	ack := b.Ack
 	b.Release()
-	if w.holding {
+	if w.holding || w.slow > 0 {
 		w.held = append(w.held, ack)
 	} else {
 		ack.Done(1)

@@ -206,6 +206,14 @@ func (f *Follower) rename(g *generation, names []string) {
 		return
 	}
 	f.remember(g, func(r *checkpoint.Generation) { r.Names = mergeNames(r.Names, names) })
+	f.markLinked(g, names)
+}
+
+// markLinked notes that g has a name which is not one of its path's.
+func (f *Follower) markLinked(g *generation, names []string) {
+	if len(names) > 1 && slices.ContainsFunc(names, func(n string) bool { return n != g.chain.path && !isFamily(n, g.chain.path) }) {
+		f.linked[g] = true
+	}
 }
 
 // followLink takes over what a symbolic link leads to, whose directory is the one that has events.

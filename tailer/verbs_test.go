@@ -56,6 +56,10 @@ func (w *world) do(words []string) error {
 	case "release": // what was held is acknowledged
 		w.holding = false
 		w.release()
+	case "throttle": // throttle BATCHES: the destination lets so many be out, and answers slowly; 0 ends it
+		if w.slow = num(0, 0); w.slow == 0 && !w.holding {
+			w.release()
+		}
 	case "sync": // what is acknowledged becomes durable
 		return w.store.Sync(context.Background())
 	case "poll":

@@ -63,7 +63,7 @@ func TestDefaults(t *testing.T) {
 			Name: "nginx",
 			Tail: Tail{
 				Paths: []string{"/var/log/nginx/access.log"}, StartAt: "end", MaxRecordSize: 1 << 20, OnOversize: "truncate",
-				Encoding: "utf-8", Symlinks: "owner", PollInterval: 50 * time.Millisecond, OnAmbiguous: "repeat", ForgetAfter: 30 * 24 * time.Hour,
+				Encoding: "utf-8", Symlinks: "owner", HardLinks: "owner", PollInterval: 50 * time.Millisecond, OnAmbiguous: "repeat", ForgetAfter: 30 * 24 * time.Hour,
 			},
 			Emits: []*Emit{{
 				Kind: "kinesis", Name: "kinesis", Stream: "web-access", Format: "raw", Order: "none", Aggregate: "none", AggregateSize: 50 << 10,

@@ -61,6 +61,11 @@ func Load(path string, opts Options) (cfg *Config, diags *Diagnostics) {
 	return load(sources, problems, opts, diags)
 }
 
+// Parse is Load for a text in HCL's native syntax that is in no file; name stands for it in diagnostics.
+func Parse(name string, text []byte, opts Options) (*Config, *Diagnostics) {
+	return load(sources{files: []source{{name: name, text: text}}}, nil, opts, &Diagnostics{Files: map[string]*hcl.File{}})
+}
+
 func load(sources sources, problems hcl.Diagnostics, opts Options, diags *Diagnostics) (*Config, *Diagnostics) {
 	d := newDecoder(opts, sources.dir)
 	d.add(problems...)

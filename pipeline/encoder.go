@@ -3,6 +3,7 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"time"
 	"unicode/utf8"
 
 	"github.com/kinetail/kinetail/pipeline/expr"
@@ -62,6 +63,7 @@ type Encoder struct {
 	// redacted is set when the text of a line may have changed though it is sent raw.
 	redacted bool
 	counts   EncoderCounts
+	now      time.Time // of the batch
 }
 
 // NewEncoder makes an Encoder.
@@ -88,6 +90,7 @@ func NewEncoder(opts EncoderOptions) (*Encoder, error) {
 	e := &Encoder{opts: opts, compress: c}
 	e.env.Record = &e.record
 	e.env.Host = opts.Host
+	e.env.Now = func() time.Time { return e.now }
 	return e, nil
 }
 
@@ -103,6 +106,7 @@ func (e *Encoder) Encode(b *tailer.Batch, out *Payloads) {
 	if b.Source != nil {
 		e.env.Path, e.env.Name, e.env.Dir = b.Source.Path, b.Source.Name, b.Source.Dir
 	}
+	e.now = time.Now()
 	needsRecord := e.opts.PartitionKey != nil || e.opts.Format != "raw"
 	for i := range b.Records {
 		if b.Records[i].Flags&tailer.Oversize != 0 {

@@ -67,7 +67,7 @@ func New(steps []Step, encoders []*Encoder, o Options) (*Pipeline, error) {
 	}
 	p.state.env.Record = &p.state.record
 	p.state.env.Host = o.Host
-	p.state.env.Now = p.now
+	p.state.env.Now = func() time.Time { return p.state.now } // one for all that is made of a batch
 	p.state.counts = &p.counts
 	return p, nil
 }

@@ -69,6 +69,7 @@ Start with:
 	})
 	root.AddCommand(newRun(), newStatus(), newValidate(), newFmt(), newTest(), newDemo(), newVersion())
 	root.AddCommand(newDeadLetter(), newOffsets(), newDrain(), newRead(), newTap())
+	root.AddCommand(newConvert())
 	for _, c := range root.Commands() {
 		c.Args = usageArgs(c.Args)
 	}

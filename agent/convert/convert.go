@@ -3,6 +3,7 @@ package convert
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/kinetail/kinetail/agent/config"
@@ -118,6 +119,9 @@ func (c *converter) say(v Verdict, key string, value any, format string, args ..
 	case nil:
 	case string:
 		text = value
+		if strings.ContainsFunc(text, func(r rune) bool { return !strconv.IsPrint(r) }) {
+			text = strconv.Quote(text) // a value is not to do anything to a terminal
+		}
 		if r := []rune(text); len(r) > 60 {
 			text = string(r[:57]) + "..."
 		}

@@ -30,7 +30,7 @@ func (c *converter) flow(key string, o *object) {
 		c.aws.first = first
 		c.result.Failed = append(c.result.Failed, err)
 		c.result.Report = c.result.Report[:before]
-		c.say(NoCounterpart, key, nil, "the flow is not converted: %s", err)
+		c.say(NoCounterpart, key, nil, "the flow is not converted: %s", strings.TrimPrefix(err.Error(), c.where+key+"."))
 		c.flows.line("# Not converted: %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
 		return
 	}
@@ -53,8 +53,8 @@ type flowParts struct {
 
 func (f *flowParts) at(key string) string { return f.key + "." + key }
 
-func (f *flowParts) say(v Verdict, key, format string, args ...any) {
-	f.c.say(v, f.at(key), f.o.get(key), format, args...)
+func (f *flowParts) say(v Verdict, key, text string) {
+	f.c.say(v, f.at(key), f.o.get(key), "%s", text)
 }
 
 // byDefault is say for a setting that is not there.
@@ -240,7 +240,7 @@ func (f *flowParts) waiting() error {
 		f.byDefault(TakenOver, "maxBufferAgeMillis", "max_wait = \"1m\", which is the default there")
 	}
 	if wait > time.Second {
-		f.byDefault(Better, "max_wait", "a record waits up to %s until a request is full; the default here is 1s, which costs nothing without aggregate", wait)
+		f.byDefault(Better, "max_wait", "a record waits up to %s until a request is full; the default here is 1s, which costs nothing without aggregate", duration(wait))
 	}
 	f.emit = append(f.emit, argument("max_wait", quote(duration(wait))))
 	for _, key := range []string{"maxBufferSizeRecords", "maxBufferSizeBytes"} {

@@ -7,7 +7,7 @@ import (
 
 // ignored are settings of the Java agent's inside that have no meaning here, by what they begin with.
 var ignored = map[string]string{
-	"log.":                   "the agent's own log is configured in the agent block (log_level, log_format) and goes to standard error",
+	"log.": "the agent's own log is configured in the agent block (log_level, log_format) and goes to standard error",
 }
 
 // global reads what is beside the flows.

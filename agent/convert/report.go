@@ -3,6 +3,7 @@ package convert
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -50,6 +51,7 @@ func (r Report) Count(v Verdict) int {
 // WriteText writes the report for people, in lines of about width columns; what needs a look comes first.
 func (r Report) WriteText(w io.Writer, width int) error {
 	var b strings.Builder
+	r = r.grouped()
 	column := 0
 	for _, l := range r {
 		column = max(column, len(l.Key))
@@ -82,6 +84,35 @@ func (r Report) WriteText(w io.Writer, width int) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+var flowOfKey = regexp.MustCompile(`^\(default\) flows\[[0-9]+\]`)
+
+// grouped says once for all flows what holds for several of them because a key is not there.
+func (r Report) grouped() Report {
+	const every = "(default) flows[*]"
+	count := map[Line]int{}
+	general := func(l Line) Line {
+		if i := strings.Index(l.Key, "(default) flows["); i > 0 { // a file of agent.d
+			l.Key = l.Key[i:]
+		}
+		l.Key = flowOfKey.ReplaceAllString(l.Key, every)
+		return l
+	}
+	for _, l := range r {
+		count[general(l)]++
+	}
+	var out Report
+	for _, l := range r {
+		switch g := general(l); {
+		case g.Key == l.Key || count[g] == 1:
+			out = append(out, l)
+		case count[g] > 1:
+			out = append(out, g)
+			count[g] = 0
+		}
+	}
+	return out
 }
 
 var about = map[Verdict]string{

@@ -16,9 +16,8 @@ const (
 // steps collects what dataProcessingOptions become. The Java agent hands a text from option to option; here text is an expression for it, which
 // is computed only where it is needed.
 type steps struct {
-	c    *converter
-	key  string // where the options are
-	out  writer
+	c       *converter
+	out     writer
 	text    string
 	parsed  bool // there are fields besides message
 	options int

@@ -33,7 +33,7 @@ func lockShared(f *os.File, patience time.Duration) (unlock func(), err error) {
 		}
 		if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EACCES) {
 			// A file system without locks: nobody else can have one either.
-			return func() {}, nil //nolint:nilerr // said above
+			return func() {}, nil
 		}
 		if time.Now().After(deadline) {
 			return nil, ErrBusy

@@ -31,7 +31,7 @@ func Bodies(opts Options) ([]Body, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := newWalk(f.opts.Symlinks, f.note)
+	w := newWalk(f.opts.Symlinks)
 	defer w.close()
 	sv := f.survey(w)
 	if len(w.blind) > 0 {

@@ -76,8 +76,6 @@ var linked = map[string]string{
 	"github.com/rogpeppe/go-internal":                               "the diff that fmt -diff prints",
 	"github.com/google/go-cmp":                                      "of hcl's hclwrite, which formats configurations",
 	"google.golang.org/protobuf":                                    "the frame of aggregated records",
-	"github.com/fxamacker/cbor/v2":                                  "of awslocal, for the demo: CloudWatch's and Kinesis's CBOR",
-	"github.com/x448/float16":                                       "of cbor",
 }
 
 // pkg is what `go list -json` says of a package.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 	"syscall"
 	"time"
@@ -201,7 +202,7 @@ func (l *LetterFile) Remove(ctx context.Context, lines []ByteRange) (err error) 
 		return fmt.Errorf("take letters out of %s: %w", l.path, err)
 	}
 	lines = slices.Clone(lines)
-	slices.SortFunc(lines, func(a, b ByteRange) int { return int(a.From - b.From) })
+	sort.Slice(lines, func(i, k int) bool { return lines[i].From < lines[k].From })
 	if err := l.rewrite(locked, info, lines); err != nil {
 		return fmt.Errorf("take letters out of %s: %w", l.path, err)
 	}

@@ -20,9 +20,14 @@ func (c *call) reply(answer any, cut bool) {
 		return
 	}
 	var body []byte
-	if j, ok := answer.(jsonAppender); ok && c.codec == codecJSON {
+	j, isJSON := answer.(jsonAppender)
+	p, isPut := answer.(*putAnswer)
+	switch {
+	case isJSON && c.codec == codecJSON:
 		body = j.appendJSON(nil)
-	} else {
+	case isPut && c.codec == codecCBOR:
+		body = p.appendCBOR(nil)
+	default:
 		var err error
 		if body, err = c.codec.encode(answer); err != nil {
 			c.refuse(&apiError{http.StatusInternalServerError, "InternalFailure", err.Error()})

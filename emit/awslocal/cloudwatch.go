@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/fxamacker/cbor/v2"
+	"github.com/aws/smithy-go/encoding/cbor"
 )
 
 // CloudWatch's limits: docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
@@ -58,21 +58,14 @@ type MetricDatum struct {
 // metricTime is a timestamp on the smithy wire: tag 1, seconds.
 type metricTime struct{ time.Time }
 
-func (t *metricTime) UnmarshalCBOR(b []byte) error {
-	var tag cbor.RawTag
-	if err := cbor.Unmarshal(b, &tag); err != nil {
-		return err
-	}
-	var seconds float64
-	if err := cbor.Unmarshal(tag.Content, &seconds); err != nil {
-		return err
-	}
+func (t *metricTime) setCBOR(v cbor.Value) error {
+	seconds, err := tagged(v)
 	t.Time = time.UnixMilli(int64(math.Round(seconds * 1000)))
-	return nil
+	return err
 }
 
-func (t metricTime) MarshalCBOR() ([]byte, error) {
-	return cbor.Marshal(cbor.Tag{Number: 1, Content: float64(t.UnixMilli()) / 1000})
+func (t metricTime) cborValue() cbor.Value {
+	return &cbor.Tag{ID: 1, Value: cbor.Float64(float64(t.UnixMilli()) / 1000)}
 }
 
 // Stats sums the datum up, however it was sent.

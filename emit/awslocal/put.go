@@ -40,21 +40,6 @@ func (p *putRequest) release() {
 	scratches.Put(p.scratch)
 }
 
-// wirePut is the same in structs, for CBOR.
-type wirePut struct {
-	StreamName, StreamARN, DeliveryStreamName string
-	Records                                   []wireRecord
-	Record                                    struct{ Data []byte } // Firehose PutRecord
-	DryRun                                    bool
-	wireRecord
-}
-
-type wireRecord struct {
-	Data            []byte
-	PartitionKey    *string
-	ExplicitHashKey string
-}
-
 func (c *call) openPut() error {
 	sc := scratches.Get().(*putScratch)
 	c.put = &putRequest{single: c.operation == "PutRecord", scratch: sc}
@@ -117,28 +102,6 @@ func (c *call) addJSON(v *fastjson.Value) error {
 		}
 	}
 	sc.records = append(sc.records, e)
-	return nil
-}
-
-func (c *call) openPutCBOR() error {
-	var in wirePut
-	if err := c.decode(&in); err != nil {
-		return err
-	}
-	c.stream, c.put.dryRun = streamOf(in.StreamName, in.StreamARN), in.DryRun
-	records := in.Records
-	if c.put.single {
-		records = []wireRecord{in.wireRecord}
-	}
-	sc := c.put.scratch
-	for _, r := range records {
-		e := putEntry{data: r.Data, explicit: r.ExplicitHashKey, size: len(r.Data)}
-		if r.PartitionKey != nil {
-			e.key = append([]byte{}, *r.PartitionKey...)
-		}
-		sc.records = append(sc.records, e)
-	}
-	c.put.records = sc.records
 	return nil
 }
 
@@ -252,14 +215,6 @@ func (a *putAnswer) count(s *counterSet, errs []*recordError, bytes int64) {
 			}
 		}
 	})
-}
-
-// MarshalCBOR is for Kinesis' CBOR clients.
-func (a *putAnswer) MarshalCBOR() ([]byte, error) {
-	return codecCBOR.encode(struct {
-		FailedRecordCount int
-		Records           []putResult
-	}{a.failed, a.results})
 }
 
 func (a *putAnswer) appendJSON(b []byte) []byte {

@@ -7,10 +7,10 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/fxamacker/cbor/v2"
+	"github.com/aws/smithy-go/encoding/cbor"
 )
 
-// codec is one of the three body formats. One struct serves all of them: cbor reads the json tags.
+// codec is one of the three body formats. One struct serves all of them: CBOR takes its names from the json tags.
 type codec int
 
 const (
@@ -36,7 +36,7 @@ func (f codec) decode(body []byte, into any) error {
 	if f == codecJSON {
 		return json.Unmarshal(body, into)
 	}
-	return cbor.Unmarshal(body, into)
+	return decodeCBOR(body, into)
 }
 
 func (f codec) encode(v any) ([]byte, error) {
@@ -46,7 +46,7 @@ func (f codec) encode(v any) ([]byte, error) {
 	if f == codecJSON {
 		return json.Marshal(v)
 	}
-	return cbor.Marshal(v)
+	return encodeCBOR(v)
 }
 
 // epoch is a timestamp on Kinesis' and Firehose's wires: seconds with a fraction in JSON, tag 1 with milliseconds in CBOR.
@@ -67,22 +67,12 @@ func (t *epoch) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-func (t epoch) MarshalCBOR() ([]byte, error) {
-	return cbor.Marshal(cbor.Tag{Number: 1, Content: t.UnixMilli()})
+func (t epoch) cborValue() cbor.Value {
+	return &cbor.Tag{ID: 1, Value: cbor.Uint(t.UnixMilli())} // #nosec G115 -- no clock of ours is before 1970
 }
 
-func (t *epoch) UnmarshalCBOR(b []byte) error {
-	var tag cbor.Tag
-	if err := cbor.Unmarshal(b, &tag); err != nil {
-		return err
-	}
-	switch ms := tag.Content.(type) {
-	case uint64:
-		t.Time = time.UnixMilli(int64(min(ms, math.MaxInt64)))
-	case int64:
-		t.Time = time.UnixMilli(ms)
-	case float64:
-		t.Time = time.UnixMilli(int64(ms))
-	}
-	return nil
+func (t *epoch) setCBOR(v cbor.Value) error {
+	ms, err := tagged(v)
+	t.Time = time.UnixMilli(int64(ms))
+	return err
 }

@@ -43,12 +43,7 @@ func newShardMap(shards []shard, limit float64) (*shardMap, error) {
 	if len(shards) == 0 {
 		return nil, errors.New("the stream has no open shards")
 	}
-	slices.SortFunc(shards, func(a, b shard) int {
-		if a.Start.Less(b.Start) {
-			return -1
-		}
-		return 1
-	})
+	sort.Slice(shards, func(i, k int) bool { return shards[i].Start.Less(shards[k].Start) })
 	next, over := lane.Hash{}, false
 	for i := range shards {
 		if s := &shards[i]; over || s.Start != next || s.End.Less(s.Start) {

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -177,8 +178,9 @@ func (s *Store) Load(flow string) ([]Generation, error) {
 }
 
 func sortGenerations(all []Generation) {
-	slices.SortFunc(all, func(a, b Generation) int {
-		return cmp.Or(cmp.Compare(a.Flow, b.Flow), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.ID, b.ID))
+	sort.Slice(all, func(i, k int) bool {
+		a, b := &all[i], &all[k]
+		return cmp.Or(cmp.Compare(a.Flow, b.Flow), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.ID, b.ID)) < 0
 	})
 }
 

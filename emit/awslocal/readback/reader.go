@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"net/http"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -99,7 +100,7 @@ func (r *Reader) shards(ctx context.Context, stream string) ([]shard, error) {
 					return nil, fmt.Errorf("list the shards of stream %q: %s has hash keys that are no numbers", stream, all[i].ShardID)
 				}
 			}
-			slices.SortFunc(all, func(a, b shard) int { return cmp.Compare(a.ShardID, b.ShardID) })
+			sort.Slice(all, func(i, j int) bool { return all[i].ShardID < all[j].ShardID })
 			return all, nil
 		}
 		in = map[string]any{"NextToken": page.NextToken, "MaxResults": 1000}

@@ -49,7 +49,8 @@ type Agent struct {
 	watcher *tailer.Watcher
 	started time.Time
 
-	pulse pulse
+	pulse  pulse
+	shared shared
 
 	changing sync.Mutex // held by whoever starts and stops flows; taken before mu
 

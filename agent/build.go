@@ -8,9 +8,7 @@ import (
 	"github.com/kinetail/kinetail/agent/config"
 	"github.com/kinetail/kinetail/agent/flow"
 	"github.com/kinetail/kinetail/emit"
-	"github.com/kinetail/kinetail/emit/awsconfig"
-	"github.com/kinetail/kinetail/emit/firehose"
-	"github.com/kinetail/kinetail/emit/kinesis"
+	"github.com/kinetail/kinetail/emit/lane"
 	"github.com/kinetail/kinetail/emit/local"
 	"github.com/kinetail/kinetail/pipeline"
 	"github.com/kinetail/kinetail/tailer"
@@ -107,26 +105,9 @@ func (b *builder) destination(ctx context.Context, e *config.Emit) (emit.Destina
 	case "file":
 		return local.NewFile(e.Path, localOptions), nil
 	}
-	session, err := awsconfig.Load(ctx, b.a.awsOptions(e.AWS, e.Name))
-	if err != nil {
-		return nil, err
-	}
-	switch e.Kind {
-	case "kinesis":
-		return kinesis.New(kinesis.Options{
-			Flow: b.cfg.Name, Name: e.Name, Stream: e.Stream, StreamARN: e.StreamARN, Client: session.Kinesis(), Invalidate: session.Invalidate,
-			Order: e.Order, Aggregate: e.Aggregate, AggregateSize: int(e.AggregateSize), MaxWait: e.MaxWait, MaxRequests: e.MaxRequests,
-			ShardRateLimit: e.ShardRateLimit, StateDir: b.whole.Agent.StateDir,
-			MaxRefused: e.DeadLetter.MaxRate, Memory: b.share, Bodies: b.a.bodies.Share(), DeadLetters: letters, Log: b.a.log,
-		})
-	case "firehose":
-		return firehose.New(firehose.Options{
-			Flow: b.cfg.Name, Name: e.Name, Stream: e.Stream, Client: session.Firehose(), Invalidate: session.Invalidate,
-			Aggregate: e.Aggregate, AggregateSize: int(e.AggregateSize), Delimiter: e.Delimiter, MaxWait: e.MaxWait, MaxRequests: e.MaxRequests,
-			MaxRefused: e.DeadLetter.MaxRate, Memory: b.share, Bodies: b.a.bodies.Share(), DeadLetters: letters, Log: b.a.log,
-		})
-	}
-	return nil, fmt.Errorf("emit %q is of a kind that this version does not know", e.Kind)
+	return b.a.join(ctx, e, lane.PortOptions{
+		Flow: b.cfg.Name, Name: e.Name, MaxRefused: e.DeadLetter.MaxRate, Memory: b.share, DeadLetters: letters, Log: b.a.log,
+	})
 }
 
 func (b *builder) sources(f *flow.Flow) error {

@@ -25,6 +25,9 @@ const DefaultDeadLetterSize = 256 << 20
 // deadLetterRetry is how often a full file, or a disk that fails, is looked at again.
 const deadLetterRetry = 5 * time.Second
 
+// tryTime is how long TryKeep waits for whoever takes letters out of the file at the moment.
+const tryTime = time.Second
+
 // DeadLetter is a record that its destination will never accept. Data and Key are copied before Keep returns.
 type DeadLetter struct {
 	Reason string // a word for metrics
@@ -141,6 +144,34 @@ func (d *DeadLetters) Keep(ctx context.Context, letters ...DeadLetter) (dropped 
 			return 0, fmt.Errorf("keep %d dead letters: %w (%w)", len(letters), ctx.Err(), err)
 		}
 	}
+}
+
+// TryKeep is Keep for whoever cannot wait: where the file is full, or the disk fails, it returns the error.
+func (d *DeadLetters) TryKeep(letters ...DeadLetter) (dropped int, err error) {
+	if len(letters) == 0 {
+		return 0, nil
+	}
+	select {
+	case <-d.turn:
+		defer func() { d.turn <- struct{}{} }()
+	default:
+		return 0, errors.New("other dead letters of the flow wait already")
+	}
+	if err := d.encode(letters); err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), tryTime)
+	defer cancel()
+	err = d.write(ctx)
+	if errors.Is(err, errDeadLettersFull) && d.o.Drop {
+		d.tell("dead-letter file is full: refused records are dropped, as on_full says", err)
+		return len(letters), nil
+	}
+	if err == nil && d.told {
+		d.o.Log.Info("dead letters are written again", "file", d.path)
+		d.told = false
+	}
+	return 0, err
 }
 
 // Refused keeps a payload that a step or an encoder has refused.

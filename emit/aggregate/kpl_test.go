@@ -50,11 +50,13 @@ func (s *taker) Send(_ context.Context, units []lane.Unit, _ []retry.Fault) erro
 // pack brings records, key and data each, through an engine and returns the units.
 func pack(t testing.TB, dir string, a lane.Aggregator, size int, records [][2]string) []lane.Unit {
 	s := &taker{}
-	e := lane.New(lane.Options{
+	e, err := lane.New(lane.Options{
 		Kind: "fake", Sender: s, Map: one{}, Aggregator: a, AggregateSize: size, MaxRequests: 1, MaxWait: time.Minute,
 		Limits: lane.Limits{Records: 500, RequestBytes: 5 << 20, RecordBytes: 1 << 20, KeyChars: 256},
-		Memory: memory.New(32 << 20).Share(), DeadLetters: emit.NewDeadLetters(emit.DeadLetterOptions{StateDir: dir}),
-	})
+	}).Join(lane.PortOptions{Memory: memory.New(32 << 20).Share(), DeadLetters: emit.NewDeadLetters(emit.DeadLetterOptions{StateDir: dir})})
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer e.Close()
 	p := &pipeline.Payloads{Batch: &tailer.Batch{Ack: tailer.NewAck(func() {}), Records: make([]tailer.Record, len(records))}}
 	for i, r := range records {

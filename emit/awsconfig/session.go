@@ -179,6 +179,13 @@ func (s *Session) Kinesis(opts ...func(*kinesis.Options)) *kinesis.Client {
 	}}, opts...)...)
 }
 
+// KinesisIsAWS says whether Kinesis' endpoint is AWS' own: no URL for it is configured, in the environment, or in the profile. The SDK
+// chooses such a host itself, and looks for no others.
+func (s *Session) KinesisIsAWS() bool {
+	own := s.Kinesis().Options().BaseEndpoint
+	return own == nil || *own == ""
+}
+
 // Firehose is a client for Amazon Data Firehose. Its PutRecordBatch answers without record ids.
 func (s *Session) Firehose(opts ...func(*firehose.Options)) *firehose.Client {
 	endpoint := s.options.endpoint(s.options.Endpoints.Firehose)

@@ -39,7 +39,7 @@ func TestAKeyIsIgnored(t *testing.T) {
 
 func TestLines(t *testing.T) {
 	const size = 2000
-	b := newBench(t, func(o *Options) {
+	b := newBench(t, func(o *options) {
 		o.Aggregate, o.AggregateSize, o.MaxWait = "lines", size, time.Hour
 	}, awslocal.Options{NoRates: true})
 	records := numbered(3000)
@@ -72,7 +72,7 @@ func TestLines(t *testing.T) {
 }
 
 func TestLinesAreJoinedByAMissingDelimiter(t *testing.T) {
-	b := newBench(t, func(o *Options) {
+	b := newBench(t, func(o *options) {
 		o.Aggregate, o.Delimiter, o.MaxWait = "lines", "\r\n", time.Hour
 	}, awslocal.Options{NoRates: true})
 	b.send("a", "b\r\n", "c")
@@ -84,7 +84,7 @@ func TestLinesAreJoinedByAMissingDelimiter(t *testing.T) {
 
 func TestAggregateSizeIsAnUpperBound(t *testing.T) {
 	for _, size := range []int{10, 11, 12, 13, 1000} {
-		b := newBench(t, func(o *Options) {
+		b := newBench(t, func(o *options) {
 			o.Aggregate, o.AggregateSize, o.MaxWait = "lines", size, time.Hour
 		}, awslocal.Options{NoRates: true})
 		var records []string
@@ -145,7 +145,7 @@ func TestFaults(t *testing.T) {
 		for _, aggregate := range []string{"none", "lines"} {
 			t.Run(name+"/"+aggregate, func(t *testing.T) {
 				t.Parallel()
-				b := newBench(t, func(o *Options) {
+				b := newBench(t, func(o *options) {
 					o.Aggregate, o.AggregateSize = aggregate, 1000
 				}, awslocal.Options{NoRates: true, Seed: 7})
 				b.srv.SetFaults(faults...)
@@ -215,7 +215,7 @@ func TestDeniedOpensTheCircuitAndKeepsEverything(t *testing.T) {
 
 func TestAPoisonRecordIsFoundAndKept(t *testing.T) {
 	var letters string
-	b := newBench(t, func(o *Options) {
+	b := newBench(t, func(o *options) {
 		o.Aggregate, o.AggregateSize = "lines", 500
 		letters = o.DeadLetters.Path()
 	}, awslocal.Options{NoRates: true})
@@ -235,16 +235,16 @@ func TestAPoisonRecordIsFoundAndKept(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	for name, change := range map[string]func(*Options){
-		"stream":    func(o *Options) { o.Stream = "" },
-		"size":      func(o *Options) { o.AggregateSize = maxRecordBytes + 1 },
-		"negative":  func(o *Options) { o.AggregateSize = -1 },
-		"aggregate": func(o *Options) { o.Aggregate = "kpl" },
+	for name, change := range map[string]func(*options){
+		"stream":    func(o *options) { o.Stream = "" },
+		"size":      func(o *options) { o.AggregateSize = maxRecordBytes + 1 },
+		"negative":  func(o *options) { o.AggregateSize = -1 },
+		"aggregate": func(o *options) { o.Aggregate = "kpl" },
 	} {
-		var o Options
-		newBench(t, func(n *Options) { o = *n }, awslocal.Options{})
+		var o options
+		newBench(t, func(n *options) { o = *n }, awslocal.Options{})
 		change(&o)
-		if d, err := New(o); err == nil {
+		if d, err := New(o.Options); err == nil {
 			_ = d.Close()
 			t.Errorf("%s: no error", name)
 		}

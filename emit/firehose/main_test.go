@@ -36,14 +36,20 @@ func TestMain(m *testing.M) {
 type bench struct {
 	t     *testing.T
 	srv   *awslocal.Server
-	dest  *lane.Engine
+	dest  *lane.Port
 	share *memory.Share
 	acked atomic.Int64 // records
 	key   []byte       // of the payloads that send puts
 	put   int64
 }
 
-func newBench(t *testing.T, change func(*Options), server awslocal.Options) *bench {
+// options are those of a destination and of its only flow.
+type options struct {
+	Options
+	lane.PortOptions
+}
+
+func newBench(t *testing.T, change func(*options), server awslocal.Options) *bench {
 	t.Helper()
 	b := &bench{t: t}
 	server.DeliveryStreams = []awslocal.DeliveryStreamConfig{{Name: "archive"}}
@@ -60,15 +66,24 @@ func newBench(t *testing.T, change func(*Options), server awslocal.Options) *ben
 		t.Fatal(err)
 	}
 	b.share = memory.New(32 << 20).Share()
-	o := Options{
-		Flow: "web", Stream: "archive", Client: session.Firehose(), Memory: b.share, MaxWait: 5 * time.Millisecond,
-		DeadLetters: emit.NewDeadLetters(emit.DeadLetterOptions{StateDir: t.TempDir(), Flow: "web", Destination: "firehose"}),
-		Invalidate:  session.Invalidate, Log: slog.New(slog.DiscardHandler),
+	o := options{
+		Options{
+			Stream: "archive", Client: session.Firehose(), MaxWait: 5 * time.Millisecond,
+			Invalidate: session.Invalidate, Log: slog.New(slog.DiscardHandler),
+		},
+		lane.PortOptions{
+			Flow: "web", Memory: b.share,
+			DeadLetters: emit.NewDeadLetters(emit.DeadLetterOptions{StateDir: t.TempDir(), Flow: "web", Destination: "firehose"}),
+		},
 	}
 	if change != nil {
 		change(&o)
 	}
-	if b.dest, err = New(o); err != nil {
+	e, err := New(o.Options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.dest, err = e.Join(o.PortOptions); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
 
-	"github.com/kinetail/kinetail/emit"
 	"github.com/kinetail/kinetail/emit/lane"
 	"github.com/kinetail/kinetail/tailer/memory"
 )
@@ -40,11 +39,8 @@ type Client interface {
 	PutRecordBatch(context.Context, *firehose.PutRecordBatchInput, ...func(*firehose.Options)) (*firehose.PutRecordBatchOutput, error)
 }
 
-// Options configure a destination. Stream, Client, Memory and DeadLetters are needed.
+// Options configure a destination. Stream and Client are needed.
 type Options struct {
-	Flow string
-	// Name is the emit block's name; empty means "firehose".
-	Name   string
 	Stream string
 	Client Client
 	// Aggregate is "none" (also when empty) or "lines": whole records are joined until AggregateSize is reached.
@@ -59,21 +55,19 @@ type Options struct {
 	MaxRequests int
 	// Timeout of a request; 0 means 30 s.
 	Timeout time.Duration
-	// MaxRefused is max_rate of dead letters; 0 means 100 a minute.
-	MaxRefused int
-	Memory     *memory.Share
 	// Bodies is the destination's own share of the memory for requests in flight, which it closes. Nil is no bound but MaxRequests.
-	Bodies      *memory.Share
-	DeadLetters *emit.DeadLetters
+	Bodies *memory.Share
 	// Invalidate throws the client's cached credentials away. It may be nil.
 	Invalidate func()
-	Log        *slog.Logger // nil means slog.Default
+	// OnClose is called when the last flow has left. It may be nil.
+	OnClose func()
+	Log     *slog.Logger // nil means slog.Default
 }
 
-// New starts a destination. Close ends its goroutines.
+// New starts what sends to one delivery stream, for the flows that join it. It ends when the last of them has left.
 func New(o Options) (*lane.Engine, error) {
-	if o.Stream == "" || o.Client == nil || o.Memory == nil || o.DeadLetters == nil {
-		return nil, errors.New("a firehose destination needs a stream, a client, memory and dead letters")
+	if o.Stream == "" || o.Client == nil {
+		return nil, errors.New("a firehose destination needs a stream and a client")
 	}
 	if o.AggregateSize == 0 {
 		o.AggregateSize = DefaultAggregateSize
@@ -93,7 +87,7 @@ func New(o Options) (*lane.Engine, error) {
 		o.Log = slog.Default()
 	}
 	return lane.New(lane.Options{
-		Kind: "firehose", Name: o.Name, Metric: "DeliveryStream:" + o.Stream,
+		Kind: "firehose", Metric: "DeliveryStream:" + o.Stream,
 		Sender:        newSender(o.Client, o.Stream),
 		Limits:        lane.Limits{Records: maxRecords, RequestBytes: requestBytes, RecordBytes: maxRecordBytes, KeyChars: maxKeyChars},
 		Map:           stream{},
@@ -102,12 +96,10 @@ func New(o Options) (*lane.Engine, error) {
 		MaxWait:       o.MaxWait,
 		MaxRequests:   o.MaxRequests,
 		Timeout:       o.Timeout,
-		MaxRefused:    o.MaxRefused,
-		Memory:        o.Memory,
 		Bodies:        o.Bodies,
-		DeadLetters:   o.DeadLetters,
 		Invalidate:    o.Invalidate,
-		Log:           o.Log.With("flow", o.Flow),
+		OnClose:       o.OnClose,
+		Log:           o.Log,
 	}), nil
 }
 

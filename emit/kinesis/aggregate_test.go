@@ -30,7 +30,7 @@ func ranges(t *testing.T, client *kinesis.Client) map[string]shard {
 }
 
 // verifyAggregates reads the stream as the KCL does: an aggregate with a record that does not belong to its shard is dropped as a whole.
-func verifyAggregates(t *testing.T, s *awslocal.Server, client *kinesis.Client, d *Destination, records [][2]string, ordered bool) (dropped int) {
+func verifyAggregates(t *testing.T, s *awslocal.Server, client *kinesis.Client, d *joined, records [][2]string, ordered bool) (dropped int) {
 	t.Helper()
 	shards := ranges(t, client)
 	got, last, total := map[string]int{}, map[string]string{}, 0
@@ -88,7 +88,7 @@ func TestKPL(t *testing.T) {
 				faults = append(faults, awslocal.Fault{Kind: awslocal.Error, Operation: "ListShards", Code: "AccessDeniedException"})
 			}
 			s.SetFaults(faults...)
-			d := destination(t, client, func(o *Options) { o.Order, o.Aggregate, o.AggregateSize = order, "kpl", 2000 })
+			d := destination(t, client, func(o *options) { o.Order, o.Aggregate, o.AggregateSize = order, "kpl", 2000 })
 			if permitted {
 				listed(t, d)
 			}
@@ -112,7 +112,7 @@ func TestKPL(t *testing.T) {
 // TestKPLReshard: aggregates packed by an old map are packed anew until every record is where readers keep it.
 func TestKPLReshard(t *testing.T) {
 	s, client := local(t, awslocal.Options{NoRates: true}, 2)
-	d := destination(t, client, func(o *Options) { o.Order, o.Aggregate, o.MaxWait = "key", "kpl", 5*time.Millisecond })
+	d := destination(t, client, func(o *options) { o.Order, o.Aggregate, o.MaxWait = "key", "kpl", 5*time.Millisecond })
 	listed(t, d)
 	var all [][2]string
 	more := func() {
@@ -144,7 +144,7 @@ func TestKPLReshard(t *testing.T) {
 // TestAutoStream: a stream that ignores keys gets plain records as soon as that shows.
 func TestAutoStream(t *testing.T) {
 	s, client := local(t, awslocal.Options{NoRates: true, Streams: []awslocal.StreamConfig{{Name: "s", OnDemand: true, Auto: true}}}, 0)
-	d := destination(t, client, func(o *Options) { o.Aggregate = "kpl" })
+	d := destination(t, client, func(o *options) { o.Aggregate = "kpl" })
 	listed(t, d)
 	records := numbered(2000, 3)
 	for i := 0; i < len(records); i += 200 {
@@ -173,7 +173,7 @@ func TestAutoStream(t *testing.T) {
 func TestHotKey(t *testing.T) {
 	s, client := local(t, awslocal.Options{NoRates: true, Discard: true}, 1)
 	s.SetFaults(awslocal.Fault{Kind: awslocal.Latency, Delay: 30 * time.Millisecond})
-	d := destination(t, client, func(o *Options) { o.Order, o.Aggregate = "key", "kpl" })
+	d := destination(t, client, func(o *options) { o.Order, o.Aggregate = "key", "kpl" })
 	var records [][2]string
 	line := strings.Repeat("x", 200)
 	for range 20000 {

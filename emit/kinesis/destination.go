@@ -8,41 +8,35 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/kinetail/kinetail/emit"
 	"github.com/kinetail/kinetail/emit/aggregate"
 	"github.com/kinetail/kinetail/emit/lane"
 )
 
-// Destination sends to one stream for one emit block of one flow. Beside the engine's goroutines it has one that lists the
-// shards.
-type Destination struct {
-	*lane.Engine
-	sender *sender
-	stop   context.CancelFunc
-	group  sync.WaitGroup
+// New starts what sends to one stream, for the flows that join it. Beside the engine's goroutines there is one that lists the shards. All end
+// when the last flow has left.
+func New(o Options) (*lane.Engine, error) {
+	e, _, err := start(o)
+	return e, err
 }
 
-var _ emit.Destination = (*Destination)(nil)
-
-// New starts a destination. Close ends its goroutines.
-func New(o Options) (*Destination, error) {
+func start(o Options) (*lane.Engine, *sender, error) {
 	name := o.Stream
 	if name == "" {
 		_, after, ok := strings.Cut(o.StreamARN, ":stream/")
 		if !ok || after == "" {
-			return nil, fmt.Errorf("stream_arn %q does not name a stream: it ends with :stream/NAME", o.StreamARN)
+			return nil, nil, fmt.Errorf("stream_arn %q does not name a stream: it ends with :stream/NAME", o.StreamARN)
 		}
 		name = after
 	}
-	if o.Client == nil || o.Memory == nil || o.DeadLetters == nil {
-		return nil, errors.New("a kinesis destination needs a client, memory and dead letters")
+	if o.Client == nil {
+		return nil, nil, errors.New("a kinesis destination needs a client")
 	}
 	if o.Order != "" && o.Order != "none" && o.Order != "key" {
-		return nil, fmt.Errorf("order = %q: it is \"none\" or \"key\"", o.Order)
+		return nil, nil, fmt.Errorf("order = %q: it is \"none\" or \"key\"", o.Order)
 	}
 	aggregator, ok := map[string]lane.Aggregator{"": nil, "none": nil, "kpl": aggregate.KPL{}, "lines": aggregate.Lines{}}[o.Aggregate]
 	if !ok {
-		return nil, fmt.Errorf("aggregate = %q: it is \"none\", \"kpl\" or \"lines\"", o.Aggregate)
+		return nil, nil, fmt.Errorf("aggregate = %q: it is \"none\", \"kpl\" or \"lines\"", o.Aggregate)
 	}
 	if o.AggregateSize == 0 {
 		o.AggregateSize = defaultAggregateSize
@@ -50,10 +44,9 @@ func New(o Options) (*Destination, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	o.Log = o.Log.With("flow", o.Flow)
 	s := newSender(&o)
 	engine := lane.Options{
-		Kind: "kinesis", Name: o.Name, Metric: "KinesisStream:" + name,
+		Kind: "kinesis", Metric: "KinesisStream:" + name,
 		Sender:     s,
 		Limits:     lane.Limits{Records: maxRecords, RequestBytes: requestBytes, RecordBytes: maxRecordBytes, KeyChars: maxKeyChars},
 		Map:        newHashLanes(),
@@ -65,19 +58,14 @@ func New(o Options) (*Destination, error) {
 		MaxWait:       o.MaxWait,
 		MaxRequests:   o.MaxRequests,
 		Timeout:       o.Timeout,
-		MaxRefused:    o.MaxRefused,
-		Memory:        o.Memory,
 		Bodies:        o.Bodies,
-		DeadLetters:   o.DeadLetters,
 		Invalidate:    o.Invalidate,
 		Log:           o.Log,
 	}
-	d := &Destination{sender: s}
-	ctx, stop := context.WithCancel(context.Background())
-	d.stop = stop
+	var e *lane.Engine
 	if lister, ok := o.Client.(ShardLister); ok {
 		// The engine is there before the first list: run begins below.
-		s.shards = newShardList(&o, lister, s.stream, s.arn, name, func(m *shardMap) { d.Remap(m) })
+		s.shards = newShardList(&o, lister, s.stream, s.arn, name, func(m *shardMap) { e.Remap(m) })
 		if m := s.shards.load(); m != nil {
 			engine.Map = m
 		}
@@ -89,19 +77,20 @@ func New(o Options) (*Destination, error) {
 	// Nothing is sent before the first Put, and so plain is not called before New returns.
 	s.plain = sync.OnceFunc(func() {
 		o.Log.Warn("the stream distributes records by itself and readers cannot take aggregates apart there: records are sent one by one", "stream", name)
-		d.Plain()
+		e.Plain()
 	})
-	d.Engine = lane.New(engine)
-	if s.shards != nil {
-		d.group.Go(func() { s.shards.run(ctx) })
+	ctx, stop := context.WithCancel(context.Background())
+	var group sync.WaitGroup
+	engine.OnClose = func() {
+		stop()
+		group.Wait()
+		if o.OnClose != nil {
+			o.OnClose()
+		}
 	}
-	return d, nil
-}
-
-// Close implements emit.Destination.
-func (d *Destination) Close() error {
-	d.stop()
-	err := d.Engine.Close()
-	d.group.Wait()
-	return err
+	e = lane.New(engine)
+	if s.shards != nil {
+		group.Go(func() { s.shards.run(ctx) })
+	}
+	return e, s, nil
 }

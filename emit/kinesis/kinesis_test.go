@@ -65,26 +65,44 @@ func local(t testing.TB, opts awslocal.Options, shards int) (*awslocal.Server, *
 	})
 }
 
-func destination(t testing.TB, client *kinesis.Client, change func(*Options)) *Destination {
+// options are those of a destination and of its only flow.
+type options struct {
+	Options
+	lane.PortOptions
+}
+
+// joined is what a flow has, and what it sends through.
+type joined struct {
+	*lane.Port
+	sender *sender
+}
+
+func destination(t testing.TB, client *kinesis.Client, change func(*options)) *joined {
 	t.Helper()
-	o := Options{
-		Flow: "f", Stream: "s", Client: client, MaxWait: 50 * time.Millisecond,
-		Memory:      memory.New(64 << 20).Share(),
-		DeadLetters: emit.NewDeadLetters(emit.DeadLetterOptions{StateDir: t.TempDir(), Flow: "f", Destination: "kinesis"}),
+	o := options{
+		Options{Stream: "s", Client: client, MaxWait: 50 * time.Millisecond},
+		lane.PortOptions{
+			Flow: "f", Memory: memory.New(64 << 20).Share(),
+			DeadLetters: emit.NewDeadLetters(emit.DeadLetterOptions{StateDir: t.TempDir(), Flow: "f", Destination: "kinesis"}),
+		},
 	}
 	if change != nil {
 		change(&o)
 	}
-	d, err := New(o)
+	e, s, err := start(o.Options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := e.Join(o.PortOptions)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = d.Close() })
-	return d
+	return &joined{d, s}
 }
 
 // put sends records in batches of 100 and counts the acknowledged batches.
-func put(t testing.TB, d *Destination, records [][2]string) (acked func() int) {
+func put(t testing.TB, d *joined, records [][2]string) (acked func() int) {
 	t.Helper()
 	var mu sync.Mutex
 	n := 0
@@ -117,7 +135,7 @@ func numbered(n, keys int) [][2]string {
 	return out
 }
 
-func flush(t testing.TB, d *Destination) {
+func flush(t testing.TB, d *joined) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -155,7 +173,7 @@ func TestDelivers(t *testing.T) {
 		s, client := local(t, awslocal.Options{NoRates: true, Seed: 1}, 4)
 		s.SetFaults(awslocal.Fault{Kind: awslocal.Throttle, Share: 0.1, Times: 300},
 			awslocal.Fault{Kind: awslocal.LostAnswer, Share: 0.2, Times: 3}, awslocal.Fault{Kind: awslocal.WrongCount, Share: 0.1, Times: 2})
-		d := destination(t, client, func(o *Options) { o.Order = order })
+		d := destination(t, client, func(o *options) { o.Order = order })
 		records := append(numbered(2000, 200), numbered(1000, 0)...)
 		acked := put(t, d, records)
 		flush(t, d)
@@ -167,7 +185,7 @@ func TestDelivers(t *testing.T) {
 }
 
 // verify reads the stream and compares: nothing lost, no more repeats than unknown outcomes, order by key.
-func verify(t *testing.T, s *awslocal.Server, d *Destination, records [][2]string, ordered bool) {
+func verify(t *testing.T, s *awslocal.Server, d *joined, records [][2]string, ordered bool) {
 	t.Helper()
 	want := map[string]bool{}
 	for _, r := range records {

@@ -105,7 +105,7 @@ func TestFaultMatrix(t *testing.T) {
 func matrix(t *testing.T, fault awslocal.Fault, aggregate, order string) {
 	s, client := processed(t, 3)
 	defer s.Close()
-	d := destination(t, client, func(o *Options) {
+	d := destination(t, client, func(o *options) {
 		o.Aggregate, o.Order, o.AggregateSize, o.ShardRateLimit = aggregate, order, 1000, 1.5
 	})
 	defer d.Close()

@@ -7,7 +7,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
-	"github.com/kinetail/kinetail/emit"
 	"github.com/kinetail/kinetail/tailer/memory"
 )
 
@@ -32,11 +31,8 @@ type Client interface {
 	PutRecords(context.Context, *kinesis.PutRecordsInput, ...func(*kinesis.Options)) (*kinesis.PutRecordsOutput, error)
 }
 
-// Options configure a destination. A Client that is a ShardLister too makes the lanes those of the shards. Stream or StreamARN, Client, Memory and DeadLetters are needed.
+// Options configure a destination. A Client that is a ShardLister too makes the lanes those of the shards. Stream or StreamARN and Client are needed.
 type Options struct {
-	Flow string
-	// Name is the emit block's name; empty means "kinesis".
-	Name string
 	// Stream and StreamARN name the stream; one is enough.
 	Stream, StreamARN string
 	Client            Client
@@ -51,19 +47,17 @@ type Options struct {
 	MaxRequests int
 	// Timeout of a request; 0 means 30 s.
 	Timeout time.Duration
-	// MaxRefused is max_rate of dead letters; 0 means 100 a minute.
-	MaxRefused int
 	// ShardRateLimit is times the documented rate of a shard, which bounds what is sent to each; 0 is no bound.
 	ShardRateLimit float64
 	// DryRun says that the service knows PutRecords with DryRun: AWS itself does, others may store such a record.
 	DryRun bool
 	// StateDir is agent.state_dir: the list of shards is kept there for the next start. Empty keeps it nowhere.
 	StateDir string
-	Memory   *memory.Share
 	// Bodies is the destination's own share of the memory for requests in flight, which it closes. Nil is no bound but MaxRequests.
-	Bodies      *memory.Share
-	DeadLetters *emit.DeadLetters
+	Bodies *memory.Share
 	// Invalidate throws the client's cached credentials away. It may be nil.
 	Invalidate func()
-	Log        *slog.Logger // nil means slog.Default
+	// OnClose is called when the last flow has left. It may be nil.
+	OnClose func()
+	Log     *slog.Logger // nil means slog.Default
 }

@@ -38,7 +38,7 @@ func TestLargeRecords(t *testing.T) {
 		}
 		s, client := local(t, awslocal.Options{NoRates: true, Streams: []awslocal.StreamConfig{config}}, 1)
 		letters := emit.NewDeadLetters(emit.DeadLetterOptions{StateDir: t.TempDir(), Flow: "f", Destination: "kinesis"})
-		d := destination(t, client, func(o *Options) { o.DeadLetters = letters })
+		d := destination(t, client, func(o *options) { o.DeadLetters = letters })
 		put(t, d, [][2]string{{"k", "small"}, {"k", strings.Repeat("x", 3<<20)}, {"k", strings.Repeat("y", 5<<20)}})
 		flush(t, d)
 		stored := 0

@@ -22,13 +22,14 @@ import (
 
 // How often shards are listed. ListShards may be called 1,000 times a second and stream, so a fleet spreads its calls.
 const (
-	firstList  = 2 * time.Second  // the first call comes within
-	everyList  = time.Hour        // and then about, without cause
-	listBase   = time.Second      // least time between calls; after calls that fail or change nothing it grows
-	listGrowth = 1.5              // by this
-	listCap    = 30 * time.Second // up to this
-	listTime   = 10 * time.Second // for one call
-	maxPages   = 100              // of up to 1,000 shards
+	firstList  = time.Minute            // the first call comes within, where the last run has left a list
+	soonList   = 250 * time.Millisecond // the same where it has not: until then keys are not packed together
+	everyList  = time.Hour              // and then about, without cause
+	listBase   = time.Second            // least time between calls; after calls that fail or change nothing it grows
+	listGrowth = 1.5                    // by this
+	listCap    = 30 * time.Second       // up to this
+	listTime   = 10 * time.Second       // for one call
+	maxPages   = 100                    // of up to 1,000 shards
 )
 
 // ShardLister is what is needed of the SDK's client to know the shards.
@@ -52,11 +53,12 @@ type shardList struct {
 	pause   time.Duration
 	listed  time.Time // the last call
 	denied  bool
+	failed  bool // the last call, for a reason that passes
 }
 
 func newShardList(o *Options, lister ShardLister, stream, arn *string, name string, changed func(*shardMap)) *shardList {
 	l := &shardList{
-		lister: lister, stream: stream, arn: arn, limit: o.ShardRateLimit, log: o.Log, changed: changed,
+		lister: lister, stream: stream, arn: arn, limit: o.ShardRateLimit, log: o.Log.With("stream", name), changed: changed,
 		trigger: make(chan struct{}, 1), turn: make(chan struct{}, 1), pause: listBase,
 	}
 	if o.StateDir != "" {
@@ -108,7 +110,11 @@ func (l *shardList) save(m *shardMap) error {
 
 // run ends with ctx.
 func (l *shardList) run(ctx context.Context) {
-	next := time.Duration(rand.Int64N(int64(firstList)))
+	next := soonList
+	if l.newest.Load() != nil {
+		next = firstList
+	}
+	next = rand.N(next)
 	for {
 		timer := time.NewTimer(next)
 		select {
@@ -120,8 +126,24 @@ func (l *shardList) run(ctx context.Context) {
 			return
 		}
 		l.refresh(ctx)
-		next = retry.Jitter(everyList)
+		if next = l.next(ctx); next == 0 {
+			next = retry.Jitter(everyList)
+		}
 	}
+}
+
+// next is the wait until a call that failed is made again; 0 where that would help nothing.
+func (l *shardList) next(ctx context.Context) time.Duration {
+	select {
+	case <-l.turn:
+		defer func() { l.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return 0
+	}
+	if !l.failed {
+		return 0
+	}
+	return l.pause
 }
 
 // wrong says that an answer does not fit the map.
@@ -155,6 +177,7 @@ func (l *shardList) refresh(ctx context.Context) *shardMap {
 	}
 	l.listed = time.Now()
 	m, err := l.list(ctx)
+	l.failed = err != nil && retry.Classify(err).Class != retry.Configuration
 	if err == nil && !m.equal(before) {
 		l.pause = listBase
 		l.newest.Store(m)

@@ -3,6 +3,7 @@ package kinesis
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -125,7 +126,7 @@ func merge(t *testing.T, client *kinesis.Client) {
 func TestReshard(t *testing.T) {
 	s, client := local(t, awslocal.Options{NoRates: true}, 2)
 	dir := t.TempDir()
-	d := destination(t, client, func(o *Options) { o.Order, o.StateDir, o.MaxWait = "key", dir, 5*time.Millisecond })
+	d := destination(t, client, func(o *options) { o.Order, o.StateDir, o.MaxWait = "key", dir, 5*time.Millisecond })
 	sender := d.sender
 	listed(t, d)
 
@@ -162,7 +163,7 @@ func TestReshard(t *testing.T) {
 	if err != nil || len(kept) == 0 {
 		t.Errorf("the list is not kept: %v", err)
 	}
-	again := newShardList(&Options{StateDir: dir}, client, nil, nil, "s", nil)
+	again := newShardList(&Options{StateDir: dir, Log: slog.Default()}, client, nil, nil, "s", nil)
 	if m := again.load(); m == nil || !m.equal(sender.shards.newest.Load()) {
 		t.Error("the next start does not find the list")
 	}
@@ -172,7 +173,7 @@ func TestReshard(t *testing.T) {
 func TestNoPermissionToList(t *testing.T) {
 	s, client := local(t, awslocal.Options{NoRates: true}, 4)
 	s.SetFaults(awslocal.Fault{Kind: awslocal.Error, Service: "kinesis", Operation: "ListShards", Code: "AccessDeniedException"})
-	d := destination(t, client, func(o *Options) { o.Order = "key" })
+	d := destination(t, client, func(o *options) { o.Order = "key" })
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	if m := d.sender.shards.refresh(ctx); m != nil {
@@ -188,7 +189,7 @@ func TestNoPermissionToList(t *testing.T) {
 }
 
 // listed asks for the list of shards now, which otherwise comes within two seconds, and waits for it.
-func listed(t *testing.T, d *Destination) {
+func listed(t *testing.T, d *joined) {
 	t.Helper()
 	d.sender.shards.wrong()
 	eventually(t, "the shards are listed", func() bool { return d.sender.shards.newest.Load() != nil })

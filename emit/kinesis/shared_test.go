@@ -27,9 +27,9 @@ func TestSharedShards(t *testing.T) {
 				defer s.Close()
 				ctx, cancel := context.WithTimeout(t.Context(), seconds*time.Second)
 				defer cancel()
-				var all []*Destination
+				var all []*joined
 				for range agents {
-					d := destination(t, client, func(o *Options) {
+					d := destination(t, client, func(o *options) {
 						o.ShardRateLimit, o.MaxWait, o.Memory = 1.5, 200*time.Millisecond, memory.New(1<<20).Share()
 					})
 					all = append(all, d)
@@ -58,7 +58,7 @@ func TestSharedShards(t *testing.T) {
 }
 
 // feed puts n records each 100 ms, as fast as they are taken.
-func feed(ctx context.Context, d *Destination, n int) {
+func feed(ctx context.Context, d *joined, n int) {
 	records := make([]tailer.Record, n)
 	items := make([]pipeline.Payload, n)
 	for i := range items {

@@ -2,26 +2,61 @@ package lane
 
 import "time"
 
+// joinState is how far the packing of a lane has got.
+type joinState struct {
+	target  int  // bytes of a unit
+	current int  // the last unit; -1: none yet
+	oneKey  bool // units hold records of one key
+	done    bool // nothing more of the lane may be packed
+}
+
 // aggregateLane packs units of several records of lane i. Under Ordered no key is in two units of a request: its records join the one
 // that has it or wait.
-func (e *Engine) aggregateLane(r *request, i int, now time.Time) {
-	l := &e.lanes[i]
+func (e *Engine) aggregateLane(r *request, i int, ports []*Port, now time.Time) {
 	clear(r.seen)
-	target := e.target(&l.queue)
-	oneKey := e.o.OneKey || !e.keys.Exact()
-	current, skipped := -1, 0
+	s := joinState{target: e.target(ports, i), current: -1, oneKey: e.o.OneKey || !e.keys.Exact()}
+	for len(ports) > 0 && !s.done && !e.full(r) {
+		before := r.records
+		quota := part(e.o.Limits.RequestBytes-r.size, len(ports))
+		if !s.oneKey && e.o.Ordered { // there will be one unit
+			size := 0
+			if s.current >= 0 {
+				size = r.units[s.current].Size
+			}
+			quota = min(quota, part(s.target-size, len(ports)))
+		}
+		left := ports[:0]
+		for _, p := range ports {
+			if !s.done && e.aggregateQueue(r, i, &p.queues[i], &s, quota, now) {
+				left = append(left, p)
+			}
+		}
+		if ports = left; r.records == before {
+			return
+		}
+	}
+}
+
+// aggregateQueue packs what one flow has, until that is about quota bytes; then it returns true: there may be more.
+func (e *Engine) aggregateQueue(r *request, i int, q *queue, s *joinState, quota int, now time.Time) bool {
+	l := &e.lanes[i]
+	until := r.size + quota
+	skipped := 0
 	var prev *Record
-	for rec := l.head; rec != nil; {
+	for rec := q.head; rec != nil; {
+		if r.size >= until {
+			return true
+		}
 		next := rec.next
 		k, known := r.seen[rec.hash]
-		if !oneKey { // any key may join the last unit
-			k, known = current, current >= 0
+		if !s.oneKey { // any key may join the last unit
+			k, known = s.current, s.current >= 0
 		}
 		if known && k >= 0 {
 			u := &r.units[k]
 			size := e.o.Aggregator.Size(u, rec)
-			if size <= target && e.fits(r, size-u.Size) {
-				l.unlink(prev, rec)
+			if size <= s.target && e.fits(r, size-u.Size) {
+				q.unlink(prev, rec)
 				l.rate.take(0, size-u.Size)
 				e.join(r, u, rec, size)
 				r.seen[rec.hash] = k
@@ -31,46 +66,57 @@ func (e *Engine) aggregateLane(r *request, i int, now time.Time) {
 		}
 		_, sent := r.seen[rec.hash]
 		switch {
-		case e.o.Ordered && (sent || !oneKey && current >= 0):
+		case e.o.Ordered && (sent || !s.oneKey && s.current >= 0):
 			// Its key is in a unit that is full. Where units mix keys, one of a lane is enough: it grows with the backlog.
-			if !oneKey {
-				return
+			if !s.oneKey {
+				s.done = true
+				return false
 			}
 			r.seen[rec.hash] = -1 // and none of the key after it may join
 			if skipped++; skipped > maxSkip {
-				return
+				return false
 			}
 			prev, rec = rec, next
 			continue
-		case e.full(r) || !e.fits(r, int(rec.size)) || !l.rate.open() || !e.worth(&l.queue, now):
-			return
+		case e.full(r) || !e.fits(r, int(rec.size)) || !l.rate.open():
+			return false
+		case !e.worth(r, e.ports, i, now): // what is left may wait for company
+			return false
 		}
-		l.unlink(prev, rec)
+		q.unlink(prev, rec)
 		e.append(r, rec, i)
 		l.rate.take(1, int(rec.size))
-		current = len(r.units) - 1
-		r.seen[rec.hash] = current
+		s.current = len(r.units) - 1
+		r.seen[rec.hash] = s.current
 		rec = next
 	}
+	return false
 }
 
-// target is how large the units of a queue become.
-func (e *Engine) target(q *queue) int {
-	if e.o.Ordered && q.bytes > int64(e.o.AggregateSize) {
+// target is how large the units of a lane become.
+func (e *Engine) target(ports []*Port, i int) int {
+	size := int64(0)
+	for _, p := range ports {
+		size += p.queues[i].bytes
+	}
+	if e.o.Ordered && size > int64(e.o.AggregateSize) {
 		return e.o.Limits.RecordBytes
 	}
 	return e.o.AggregateSize
 }
 
-// fillLoose joins records without a key to u, which has one.
-func (e *Engine) fillLoose(r *request, u *Unit) {
-	for !e.loose.empty() {
-		rec := e.loose.head
-		size := e.o.Aggregator.Size(u, rec)
-		if size > e.o.AggregateSize || !e.fits(r, size-u.Size) {
-			return
+// fillLoose joins records without a key to u, which has one: those of the flow that began it, then those of the others.
+func (e *Engine) fillLoose(r *request, u *Unit, ports []*Port, first int) {
+	for n := range ports {
+		q := ports[(first+n)%len(ports)].loose()
+		for !q.empty() {
+			rec := q.head
+			size := e.o.Aggregator.Size(u, rec)
+			if size > e.o.AggregateSize || !e.fits(r, size-u.Size) {
+				break
+			}
+			q.unlink(nil, rec)
+			e.join(r, u, rec, size)
 		}
-		e.loose.unlink(nil, rec)
-		e.join(r, u, rec, size)
 	}
 }

@@ -24,7 +24,7 @@ func BenchmarkDeliver(b *testing.B) {
 			}
 			b.Run(fmt.Sprintf("keys=%d/ordered=%v", keys, ordered), func(b *testing.B) {
 				const batch, size = 1000, 260
-				bench := newBench(b, &service{}, func(o *Options) { o.Sender, o.Map, o.Ordered = sink{}, lanes(64), ordered })
+				bench := newBench(b, &service{}, func(o *options) { o.Sender, o.Map, o.Ordered = sink{}, lanes(64), ordered })
 				p := &pipeline.Payloads{Batch: &tailer.Batch{Source: &tailer.Source{}}}
 				data := make([]byte, size)
 				for i := range batch {

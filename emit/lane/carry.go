@@ -2,6 +2,7 @@ package lane
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/kinetail/kinetail/emit"
@@ -138,36 +139,62 @@ func (r *request) decide(units []Unit, v retry.Fault) bool {
 func (e *Engine) send(r *request, units []Unit, verdicts []retry.Fault) retry.Fault {
 	ctx, cancel := context.WithTimeout(e.ctx, e.o.Timeout)
 	defer cancel()
-	n := 0
-	for i := range units {
-		n += units[i].N
-	}
 	r.sends++
-	e.counters.Requests.Add(1)
-	e.counters.RecordSendAttempts.Add(int64(n))
+	r.port.counters.Requests.Add(1)
+	r.tally(units, func(p *Port, n int64) { p.counters.RecordSendAttempts.Add(n) })
 	began := time.Now()
 	fault := retry.Classify(e.o.Sender.Send(ctx, units, verdicts))
-	e.counters.SendLatency.Add(time.Since(began).Milliseconds(), 1)
+	r.port.counters.SendLatency.Add(time.Since(began).Milliseconds(), 1)
 	if fault.Class != retry.None {
-		e.counters.ServiceErrors.Add(1)
-		e.counters.RecordSendErrors.Add(int64(n))
-		if fault.Unknown {
-			e.counters.UnknownOutcomes.Add(int64(n))
-		}
+		r.port.counters.ServiceErrors.Add(1)
+		r.tally(units, func(p *Port, n int64) {
+			p.counters.RecordSendErrors.Add(n)
+			if fault.Unknown {
+				p.counters.UnknownOutcomes.Add(n)
+			}
+		})
 		return fault
 	}
-	failed, unknown := 0, 0
 	for i := range units {
-		if verdicts[i].Class != retry.None {
-			failed += units[i].N
-			if verdicts[i].Unknown {
-				unknown += units[i].N
-			}
+		if v := &verdicts[i]; v.Class != retry.None {
+			r.tally(units[i:i+1], func(p *Port, n int64) {
+				p.counters.RecordSendErrors.Add(n)
+				if v.Unknown {
+					p.counters.UnknownOutcomes.Add(n)
+				}
+			})
 		}
 	}
-	e.counters.RecordSendErrors.Add(int64(failed))
-	e.counters.UnknownOutcomes.Add(int64(unknown))
 	return fault
+}
+
+// tally tells how many records of the units are whose. What is counted by request, or by record of the service, counts for the flow of its
+// first record, so that the sum over the flows is right.
+func (r *request) tally(units []Unit, add func(p *Port, n int64)) {
+	if !r.mixed {
+		n := 0
+		for i := range units {
+			n += units[i].N
+		}
+		add(r.port, int64(n))
+		return
+	}
+	for i := range units {
+		var p *Port
+		n := int64(0)
+		for rec := units[i].First; rec != nil; rec = rec.next {
+			if q := rec.origin.port; q != p {
+				if n > 0 {
+					add(p, n)
+				}
+				p, n = q, 0
+			}
+			n++
+		}
+		if n > 0 {
+			add(p, n)
+		}
+	}
 }
 
 // probed asks the service whether it takes anything, where the only record at hand is one that it has refused alone. It reports
@@ -187,7 +214,7 @@ func (e *Engine) probed(r *request) bool {
 }
 
 // judge makes dead letters of what the service refused alone, if it took something else (invariant 13 of DESIGN.md). What must not be
-// one yet opens the circuit.
+// one yet opens the circuit of its flow.
 func (e *Engine) judge(r *request) {
 	if !r.suspect {
 		return
@@ -195,48 +222,58 @@ func (e *Engine) judge(r *request) {
 	e.mu.Lock()
 	proof := r.accepted || !e.refusedSince.IsZero() && e.accepted.After(e.refusedSince)
 	e.mu.Unlock()
-	var letters []emit.DeadLetter
-	var systemic retry.Fault
+	letters := map[*Port][]emit.DeadLetter{}
 	for i := range r.done {
 		u := &r.done[i]
 		if u.verdict.Class != retry.Data {
 			continue
 		}
-		var why string
+		rec := u.First
+		p := rec.origin.port
 		switch {
 		case u.verdict.TooLarge:
-			why = "something on the way to the service refuses a request that the service's own limits allow: raise its body limit"
-		case !proof && u.First.flags&proven == 0:
-			u.First.flags |= refused
-			why = "the service refuses a record and has taken no other since, so the record is kept"
-		case !e.mayRefuse(time.Now()):
-			u.First.flags |= proven
-			why = "the service refuses more records in a minute than max_rate allows"
+			u.hold("something on the way to the service refuses a request that the service's own limits allow: raise its body limit")
+		case !proof && rec.flags&proven == 0:
+			rec.flags |= refused
+			u.hold("the service refuses a record and has taken no other since, so the record is kept")
+		case !e.mayRefuse(p, time.Now()):
+			rec.flags |= proven
+			u.hold(fmt.Sprintf("the service refuses more records in a minute than max_rate = %d allows: nothing of the flow is sent until 'kinetail resume %s' says that this is as it should be",
+				p.o.MaxRefused, p.o.Flow))
 		default:
-			rec := u.First
-			letters = append(letters, emit.DeadLetter{
+			letters[p] = append(letters[p], emit.DeadLetter{
 				Reason: "refused", Detail: u.verdict.String(), Source: rec.origin.source,
 				Start: rec.start, End: rec.end, Part: rec.part, Key: rec.Key(), Data: rec.Data(),
 			})
 			u.buried = true
+		}
+	}
+	failed := map[*Port]error{}
+	for p, l := range letters {
+		dropped, err := p.o.DeadLetters.TryKeep(l...)
+		if err == nil {
+			p.countLetters(len(l), dropped)
+		}
+		failed[p] = err
+	}
+	for i := range r.done {
+		u := &r.done[i]
+		if !u.buried {
 			continue
 		}
-		u.verdict.Class = retry.Configuration
-		u.verdict.Message = why + " (" + u.verdict.Message + ")"
-		systemic = u.verdict
-	}
-	if r.fault.Class == retry.None {
-		r.fault = systemic
-	}
-	err := e.bury(e.ctx, letters)
-	for i := range r.done {
-		switch u := &r.done[i]; {
-		case !u.buried:
-		case err != nil: // the engine ends
+		if err := failed[u.First.origin.port]; err != nil {
 			u.buried = false
-			u.verdict = retry.Fault{Class: retry.Transient, Code: "not kept", Message: err.Error()}
-		default:
-			u.verdict = retry.Fault{}
+			u.First.flags |= proven
+			u.hold("the service refuses a record that cannot be kept as a dead letter now: " + err.Error())
+			continue
 		}
+		u.verdict = retry.Fault{}
 	}
+}
+
+// hold makes the refusal of a record one that its flow waits for.
+func (u *Unit) hold(why string) {
+	u.own = true
+	u.verdict.Class = retry.Configuration
+	u.verdict.Message = why + " (" + u.verdict.Message + ")"
 }

@@ -153,28 +153,46 @@ type bench struct {
 	share   *memory.Share
 	letters *emit.DeadLetters
 	log     *bytes.Buffer
-	engine  *Engine
+	engine  *Port
 
 	mu    sync.Mutex
 	acked int // batches
 }
 
-func newBench(t testing.TB, s *service, change func(*Options)) *bench {
+// options are those of an engine and of its only port.
+type options struct {
+	Options
+	PortOptions
+}
+
+func newBench(t testing.TB, s *service, change func(*options)) *bench {
 	b := &bench{t: t, service: s, log: &bytes.Buffer{}}
 	b.share = memory.New(16 << 20).Share()
 	b.letters = emit.NewDeadLetters(emit.DeadLetterOptions{StateDir: t.TempDir(), Flow: "f", Destination: "d"})
-	o := Options{
-		Kind: "fake", Sender: s, Map: lanes(8), Memory: b.share, Bodies: memory.New(8 << 20).Share(), DeadLetters: b.letters,
-		Limits: Limits{Records: 500, RequestBytes: 1 << 20, RecordBytes: 1 << 20, KeyChars: 256},
-		Log:    slog.New(slog.NewTextHandler(b.log, nil)),
+	o := options{
+		Options{
+			Kind: "fake", Sender: s, Map: lanes(8), Bodies: memory.New(8 << 20).Share(),
+			Limits: Limits{Records: 500, RequestBytes: 1 << 20, RecordBytes: 1 << 20, KeyChars: 256},
+			Log:    slog.New(slog.NewTextHandler(b.log, nil)),
+		},
+		PortOptions{Memory: b.share, DeadLetters: b.letters},
 	}
 	if change != nil {
 		change(&o)
 	}
 	b.share = o.Memory
-	b.engine = New(o)
+	b.engine = join(t, New(o.Options), o.PortOptions)
 	t.Cleanup(func() { _ = b.engine.Close() })
 	return b
+}
+
+func join(t testing.TB, e *Engine, o PortOptions) *Port {
+	t.Helper()
+	p, err := e.Join(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // payloads makes a batch; each record is key, data.

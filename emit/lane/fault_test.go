@@ -67,7 +67,7 @@ func TestReorderedIsCounted(t *testing.T) {
 			}
 			return true, nil
 		}}
-		b := newBench(t, s, func(o *Options) { o.Map = lanes(1) })
+		b := newBench(t, s, func(o *options) { o.Map = lanes(1) })
 		b.put([2]string{"a", "1"}, [2]string{"a", "2"}, [2]string{"b", "1"}, [2]string{"a", "3"})
 		b.flush()
 		if n := b.engine.Status().Counters.RecordsReordered.Load(); n != 1 {
@@ -91,7 +91,7 @@ func TestOneRecordOfAKeyInARequest(t *testing.T) {
 			}
 			return true, nil
 		}
-		b := newBench(t, s, func(o *Options) { o.Ordered = true })
+		b := newBench(t, s, func(o *options) { o.Ordered = true })
 		b.put(numbered(0, 200, 10)...)
 		b.flush()
 		b.settled(1)
@@ -164,7 +164,7 @@ func TestUnknownOutcomes(t *testing.T) {
 func TestNoAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &service{delay: time.Hour}
-		b := newBench(t, s, func(o *Options) { o.Timeout = 30 * time.Second })
+		b := newBench(t, s, func(o *options) { o.Timeout = 30 * time.Second })
 		b.put(numbered(0, 5, 0)...)
 		time.Sleep(32 * time.Second)
 		synctest.Wait()
@@ -196,7 +196,7 @@ func TestNoHammer(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := &service{answer: answer}
 			var invalidated atomic.Int32
-			b := newBench(t, s, func(o *Options) { o.Invalidate = func() { invalidated.Add(1) } })
+			b := newBench(t, s, func(o *options) { o.Invalidate = func() { invalidated.Add(1) } })
 			b.put(numbered(0, 2000, 40)...)
 			time.Sleep(time.Minute)
 			synctest.Wait()
@@ -224,7 +224,7 @@ func TestPoisonRecord(t *testing.T) {
 		for _, aggregate := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
 				s := &service{answer: poison("poison")}
-				b := newBench(t, s, func(o *Options) {
+				b := newBench(t, s, func(o *options) {
 					o.Ordered = ordered
 					if aggregate {
 						o.Aggregator, o.AggregateSize = joiner{}, 100
@@ -292,7 +292,7 @@ func (p *probing) Probe(context.Context) error { p.probes++; return nil }
 func TestProbeIsProof(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &probing{service: &service{answer: poison("bad")}}
-		b := newBench(t, p.service, func(o *Options) { o.Sender = p })
+		b := newBench(t, p.service, func(o *options) { o.Sender = p })
 		b.put([2]string{"a", "bad"})
 		time.Sleep(time.Minute)
 		b.flush()
@@ -340,7 +340,7 @@ func TestBodyLimit(t *testing.T) {
 func TestTooManyRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &service{answer: poison("bad")}
-		b := newBench(t, s, func(o *Options) { o.MaxRefused = 3 })
+		b := newBench(t, s, func(o *options) { o.MaxRefused, o.Flow = 3, "web" })
 		var records [][2]string
 		for i := range 10 {
 			records = append(records, [2]string{"a", fmt.Sprintf("bad%d", i)}, [2]string{"b", fmt.Sprintf("good%d", i)})
@@ -352,8 +352,42 @@ func TestTooManyRefusals(t *testing.T) {
 			t.Errorf("%d dead letters, circuit %+v", n, st.Circuit)
 		}
 		time.Sleep(time.Hour)
+		if st = b.engine.Status(); !st.Circuit.Open || st.Counters.RecordsDeadLettered.Load() != 3 || !strings.Contains(st.Circuit.Reason, "kinetail resume web") {
+			t.Errorf("an hour later: %d dead letters, circuit %+v", st.Counters.RecordsDeadLettered.Load(), st.Circuit)
+		}
+		for range 3 { // of seven that are left
+			if !b.engine.Resume() {
+				t.Error("Resume says that nothing was to be resumed")
+			}
+			time.Sleep(time.Minute)
+		}
 		b.flush()
 		b.settled(1)
+		if n := b.engine.Status().Counters.RecordsDeadLettered.Load(); n != 10 || b.engine.Resume() {
+			t.Errorf("%d dead letters after all was resumed", n)
+		}
+		_ = b.engine.Close()
+	})
+}
+
+// What max_rate has stopped goes on by itself when the service takes the very record that it refused.
+func TestTooManyRefusalsMended(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &service{answer: poison("bad")}
+		b := newBench(t, s, func(o *options) { o.MaxRefused = 3 })
+		var records [][2]string
+		for i := range 10 {
+			records = append(records, [2]string{"a", fmt.Sprintf("bad%d", i)}, [2]string{"b", fmt.Sprintf("good%d", i)})
+		}
+		b.put(records...)
+		time.Sleep(10 * time.Minute)
+		s.change(nil)
+		time.Sleep(time.Minute)
+		b.flush()
+		b.settled(1)
+		if st := b.engine.Status(); st.Circuit.Open || s.count() != 17 {
+			t.Errorf("circuit %+v, %d stored", st.Circuit, s.count())
+		}
 		_ = b.engine.Close()
 	})
 }
@@ -403,7 +437,7 @@ func TestMemory(t *testing.T) {
 		budget := memory.New(1 << 20)
 		share := budget.Share()
 		s := &service{answer: func(int, []Unit, []retry.Fault) (bool, error) { return false, errReset }}
-		b := newBench(t, s, func(o *Options) { o.Memory = share })
+		b := newBench(t, s, func(o *options) { o.Memory = share })
 		var records [][2]string
 		for i := range 40000 { // 4 MB
 			records = append(records, [2]string{fmt.Sprint("k", i%50), strings.Repeat("x", 100)})
@@ -437,7 +471,7 @@ func TestCloseWakesPutAndFlush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &service{delay: time.Hour}
 		share := memory.New(256 << 10).Share()
-		b := newBench(t, s, func(o *Options) { o.Memory = share })
+		b := newBench(t, s, func(o *options) { o.Memory = share })
 		var records [][2]string
 		for i := range 5000 {
 			records = append(records, [2]string{fmt.Sprint("k", i), strings.Repeat("x", 100)})
@@ -475,7 +509,7 @@ func TestCloseWakesPutAndFlush(t *testing.T) {
 func TestUnsendableBecomesALetter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &service{}
-		b := newBench(t, s, func(o *Options) { o.Limits.RecordBytes = 1000 })
+		b := newBench(t, s, func(o *options) { o.Limits.RecordBytes = 1000 })
 		p := b.payloads([2]string{"a", "1"}, [2]string{"a", strings.Repeat("x", 1000)}, [2]string{strings.Repeat("k", 257), "2"},
 			[2]string{strings.Repeat("é", 256), "3"}, [2]string{"a", "4"}, [2]string{"bad\xff", "5"})
 		p.Items[4].Refusal = &pipeline.Refusal{Reason: "parse_error", Detail: "no JSON"}

@@ -2,6 +2,7 @@ package lane
 
 import (
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/kinetail/kinetail/emit"
@@ -14,7 +15,7 @@ const tellAgain = 10 * time.Minute
 // tellAfter failures in a row an interruption is worth a line in the log.
 const tellAfter = 3
 
-// health is what is known of the destination as a whole. Engine.mu guards it.
+// health is what is known of the service, the same for all flows. Engine.mu guards it.
 type health struct {
 	circuit       emit.Circuit
 	failures      int       // requests in a row that failed as a whole
@@ -24,47 +25,103 @@ type health struct {
 	lastErrorTime time.Time
 
 	refusedSince time.Time // when a record was refused alone without proof that others are taken; zero: none is waiting
-	minute       time.Time // since when refusals are counted
-	refusals     int
 
-	told   string // the code that was logged last
-	toldAt time.Time
+	told told
 }
 
-// mayRefuse counts a record that is to become a dead letter and says whether max_rate allows it.
-func (e *Engine) mayRefuse(now time.Time) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if now.Sub(e.minute) >= time.Minute {
-		e.minute, e.refusals = now, 0
-	}
-	if e.refusals >= e.o.MaxRefused {
+// refusal is what is known of how the service takes one flow's records. Engine.mu guards it.
+type refusal struct {
+	circuit       emit.Circuit // open while records of the flow are refused that may not become dead letters
+	notBefore     time.Time    // of the next probe
+	probing       bool         // one is in flight
+	held          bool         // for max_rate: until Resume, or until a record that was refused is accepted
+	minute        time.Time    // since when refusals are counted
+	refusals      int
+	lastError     string
+	lastErrorTime time.Time
+
+	told told
+}
+
+// told is the trouble that was logged last.
+type told struct {
+	code string
+	at   time.Time
+}
+
+// again says whether it is time to tell.
+func (t *told) again(code string, now time.Time) bool {
+	if t.code == code && now.Sub(t.at) < tellAgain {
 		return false
 	}
-	e.refusals++
+	t.code, t.at = code, now
 	return true
 }
 
-// learn needs mu. It adapts the destination's pace to what a request met, opens or closes the circuit, and returns what is to be done
+// packable says whether records of the port may be packed now, as usual or as a probe.
+func (p *refusal) packable(now time.Time) bool {
+	return !p.circuit.Open || !p.probing && !p.notBefore.After(now)
+}
+
+// mayRefuse counts a record that is to become a dead letter and says whether max_rate allows it.
+func (e *Engine) mayRefuse(p *Port, now time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if now.Sub(p.minute) >= time.Minute {
+		p.minute, p.refusals = now, 0
+	}
+	if p.held || p.refusals >= p.o.MaxRefused {
+		p.held = true
+		return false
+	}
+	p.refusals++
+	return true
+}
+
+// log is for what concerns all flows.
+func (e *Engine) log() *slog.Logger {
+	var flows []string
+	for _, p := range e.ports {
+		if p.o.Flow != "" {
+			flows = append(flows, p.o.Flow)
+		}
+	}
+	l := e.o.Log.With("destination", e.o.Metric)
+	if len(flows) == 0 {
+		return l
+	}
+	return l.With("flow", strings.Join(flows, ", "))
+}
+
+// learn needs mu. It adapts the destination's pace to what a request met, opens or closes circuits, and returns what is to be done
 // after mu is let go.
 func (e *Engine) learn(r *request, now time.Time) (after func()) {
-	log := e.o.Log
+	then := e.learnRefusals(r, now)
+	then = append(then, e.learnPace(r, now))
+	return func() {
+		for _, do := range then {
+			do()
+		}
+	}
+}
+
+func (e *Engine) learnPace(r *request, now time.Time) (after func()) {
 	after = func() {}
 	if r.fault.Class == retry.None || r.accepted {
 		switch {
 		case e.circuit.Open:
-			since := now.Sub(e.circuit.Since)
+			log, since := e.log(), now.Sub(e.circuit.Since)
 			after = func() { log.Info("the service accepts records again", "after", since.Round(time.Second)) }
 		case e.failures >= tellAfter:
+			log := e.log()
 			after = func() { log.Info("the service answers again") }
 		}
 		e.circuit = emit.Circuit{}
 		e.failures, e.notBefore = 0, time.Time{}
 	}
-	e.learnRefusals(r, now)
 	for i := range r.done {
-		if v := r.done[i].verdict; v.Class != retry.None {
-			e.lastError, e.lastErrorTime = v.String(), now
+		if u := &r.done[i]; u.verdict.Class != retry.None && !u.own {
+			e.lastError, e.lastErrorTime = u.verdict.String(), now
 			break
 		}
 	}
@@ -75,12 +132,17 @@ func (e *Engine) learn(r *request, now time.Time) (after func()) {
 	e.lastError, e.lastErrorTime = r.fault.String(), now
 	fault := r.fault
 	switch fault.Class {
-	case retry.Configuration, retry.Data:
-		return e.open(fault, now)
+	case retry.Configuration:
+		e.notBefore = now.Add(retry.Jitter(retry.ProbeEvery))
+		open(&e.circuit, fault, now)
+		if !e.told.again(fault.Code, now) {
+			return after
+		}
+		return tellOpen(e.log(), fault, e.resumes())
 	case retry.Credentials:
 		e.failures++
 		e.notBefore = now.Add(retry.Identity.Delay(e.failures))
-		tell := e.failures == tellAfter
+		log, tell := e.log(), e.failures == tellAfter
 		return func() {
 			if e.o.Invalidate != nil {
 				e.o.Invalidate()
@@ -94,41 +156,77 @@ func (e *Engine) learn(r *request, now time.Time) (after func()) {
 	e.width = max(1, e.width/2)
 	e.notBefore = now.Add(retry.Destination.Delay(e.failures))
 	if e.failures == tellAfter && e.ctx.Err() == nil {
+		log := e.log()
 		return func() { log.Warn("requests fail: it is tried again until they do not", "err", fault.String()) }
 	}
 	return after
 }
 
-// learnRefusals needs mu.
-func (e *Engine) learnRefusals(r *request, now time.Time) {
-	if !r.suspect {
-		return
+// resumes is the command that tries at once.
+func (e *Engine) resumes() string {
+	if len(e.ports) == 0 {
+		return ""
+	}
+	return "kinetail resume " + e.ports[0].o.Flow
+}
+
+// learnRefusals needs mu. Only where a record is refused, or was, there is something to look at.
+func (e *Engine) learnRefusals(r *request, now time.Time) (after []func()) {
+	troubled := r.suspect || r.only != nil
+	for _, p := range e.ports {
+		troubled = troubled || p.circuit.Open
+	}
+	if !troubled {
+		return nil
+	}
+	for i := range r.done { // what was accepted first: a refusal is the last word
+		u := &r.done[i]
+		if u.buried {
+			e.refusedSince = time.Time{}
+		}
+		for rec := u.First; u.verdict.Class == retry.None && rec != nil; rec = rec.next {
+			p := rec.origin.port
+			if !p.circuit.Open {
+				continue
+			}
+			if p.held && (u.buried || rec.flags&(refused|proven) == 0) {
+				continue // others are taken: that was never in doubt
+			}
+			log, since := p.o.Log, now.Sub(p.circuit.Since)
+			after = append(after, func() { log.Info("records of the flow are accepted again", "after", since.Round(time.Second)) })
+			p.circuit, p.held = emit.Circuit{}, false
+		}
 	}
 	for i := range r.done {
 		u := &r.done[i]
-		switch {
-		case u.buried:
-			e.refusedSince = time.Time{}
-		case u.verdict.Class == retry.Configuration && u.First.flags&refused != 0 && e.refusedSince.IsZero():
+		if !u.own {
+			continue
+		}
+		p, fault := u.First.origin.port, u.verdict
+		if u.First.flags&refused != 0 && e.refusedSince.IsZero() {
 			e.refusedSince = now
 		}
+		p.lastError, p.lastErrorTime = fault.String(), now
+		p.notBefore = now.Add(retry.Jitter(retry.ProbeEvery))
+		open(&p.circuit, fault, now)
+		if p.told.again(fault.Code, now) {
+			after = append(after, tellOpen(p.o.Log, fault, "kinetail resume "+p.o.Flow))
+		}
 	}
+	return after
 }
 
-// open needs mu. It opens the circuit, or keeps it open, until the next probe.
-func (e *Engine) open(fault retry.Fault, now time.Time) func() {
-	e.notBefore = now.Add(retry.Jitter(retry.ProbeEvery))
-	if !e.circuit.Open {
-		e.circuit = emit.Circuit{Open: true, Since: now}
+// open opens a circuit, or keeps it open.
+func open(c *emit.Circuit, fault retry.Fault, now time.Time) {
+	if !c.Open {
+		*c = emit.Circuit{Open: true, Since: now}
 	}
-	e.circuit.Reason = fault.String()
-	if e.told == fault.Code && now.Sub(e.toldAt) < tellAgain {
-		return func() {}
-	}
-	e.told, e.toldAt = fault.Code, now
-	log, every := e.o.Log, retry.ProbeEvery
+	c.Reason = fault.String()
+}
+
+func tellOpen(log *slog.Logger, fault retry.Fault, resume string) func() {
 	return func() {
 		log.Error("nothing can be sent until this is mended; the position is kept",
-			slog.String("err", fault.String()), slog.Duration("tried_every", every))
+			slog.String("err", fault.String()), slog.Duration("tried_every", retry.ProbeEvery), slog.String("try_now", resume))
 	}
 }

@@ -33,6 +33,7 @@ func model(t *testing.T, rt *rapid.T) {
 		requests  = rapid.IntRange(1, 5).Draw(rt, "requests")
 		limit     = rapid.SampledFrom([]int{3, 20, 500}).Draw(rt, "records per request")
 		trouble   = rapid.IntRange(0, 60).Draw(rt, "calls with faults")
+		flows     = rapid.IntRange(1, 3).Draw(rt, "flows")
 		remaps    = rapid.Bool().Draw(rt, "remaps")
 		rng       = rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1))
 		mu        sync.Mutex
@@ -75,23 +76,28 @@ func model(t *testing.T, rt *rapid.T) {
 		}
 		return true, nil
 	}
-	b := newBench(t, s, func(o *Options) {
+	b := newBench(t, s, func(o *options) {
 		o.Map, o.Ordered, o.MaxRequests, o.Limits.Records = lanes(lanesN), ordered, requests, limit
 		if aggregate != "none" {
 			o.Aggregator, o.AggregateSize, o.OneKey = joiner{}, 60, aggregate == "one key"
 		}
 	})
-	defer b.engine.Close()
+	ports := []*Port{b.engine}
+	for len(ports) < flows {
+		ports = append(ports, join(t, b.engine.e, PortOptions{Memory: b.share, DeadLetters: b.letters}))
+	}
+	defer b.engine.e.Close()
 
 	number, early := 0, ""
 	for range batches {
 		var records [][2]string
+		flow := random(flows)
 		for range 1 + random(80) {
 			key := fmt.Sprintf("k%d", random(keys))
 			if random(10) == 0 {
 				key = ""
 			}
-			records = append(records, [2]string{key, fmt.Sprintf("%s:%06d", key, number)})
+			records = append(records, [2]string{key, fmt.Sprintf("%s/%d:%06d", key, flow, number)})
 			number++
 		}
 		p := b.payloads(records...)
@@ -109,16 +115,20 @@ func model(t *testing.T, rt *rapid.T) {
 				}
 			}
 		})
-		if err := b.engine.Put(t.Context(), p); err != nil {
+		if err := ports[flow].Put(t.Context(), p); err != nil {
 			rt.Fatal(err)
 		}
 		p.Batch.Ack.Done(1)
 		time.Sleep(time.Duration(random(400)) * time.Millisecond)
 		if remaps && random(3) == 0 {
-			b.engine.Remap(lanes(1 + random(12)))
+			b.engine.e.Remap(lanes(1 + random(12)))
 		}
 	}
-	b.flush()
+	for _, p := range ports {
+		if err := p.Flush(t.Context()); err != nil {
+			rt.Fatal(err)
+		}
+	}
 	synctest.Wait()
 
 	if early != "" {
@@ -134,7 +144,7 @@ func model(t *testing.T, rt *rapid.T) {
 	last := map[string]string{}
 	for _, r := range s.stored() {
 		key, _, _ := strings.Cut(r.data, ":")
-		if count[r.data]++; count[r.data] == 1 && key != "" && ordered {
+		if count[r.data]++; count[r.data] == 1 && key[0] != '/' && ordered {
 			if r.data < last[key] {
 				rt.Fatalf("%s came after %s", r.data, last[key])
 			}
@@ -144,14 +154,21 @@ func model(t *testing.T, rt *rapid.T) {
 	if len(count) != number {
 		rt.Fatalf("%d records arrived of %d", len(count), number)
 	}
-	c := b.engine.Status().Counters
-	if repeats := int64(s.count() - number); repeats > c.UnknownOutcomes.Load() {
-		rt.Fatalf("%d repeats, but only %d unknown outcomes", repeats, c.UnknownOutcomes.Load())
+	var unknown, sent, reordered int64
+	for _, p := range ports {
+		st := p.Status()
+		unknown, sent, reordered = unknown+st.Counters.UnknownOutcomes.Load(), sent+st.Counters.RecordsSent.Load(), reordered+st.Counters.RecordsReordered.Load()
+		if st.QueuedRecords != 0 || st.QueuedBytes != 0 {
+			rt.Fatalf("%d records are still queued, %d bytes", st.QueuedRecords, st.QueuedBytes)
+		}
 	}
-	if c.RecordsSent.Load() != int64(number) {
-		rt.Fatalf("%d records counted as sent, want %d", c.RecordsSent.Load(), number)
+	if repeats := int64(s.count() - number); repeats > unknown {
+		rt.Fatalf("%d repeats, but only %d unknown outcomes", repeats, unknown)
 	}
-	if ordered && c.RecordsReordered.Load() != 0 {
-		rt.Fatalf("%d records counted as reordered", c.RecordsReordered.Load())
+	if sent != int64(number) {
+		rt.Fatalf("%d records counted as sent, want %d", sent, number)
+	}
+	if ordered && reordered != 0 {
+		rt.Fatalf("%d records counted as reordered", reordered)
 	}
 }

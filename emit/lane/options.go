@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/kinetail/kinetail/emit"
 	"github.com/kinetail/kinetail/emit/retry"
 	"github.com/kinetail/kinetail/tailer/memory"
 )
@@ -68,11 +67,11 @@ type Limits struct {
 	KeyChars     int // characters of a key
 }
 
-// Options configure an Engine. Sender, Limits, Memory and DeadLetters are needed.
+// Options configure an Engine. Sender and Limits are needed.
 type Options struct {
-	Kind, Name, Metric string // as in emit.Status
-	Sender             Sender
-	Limits             Limits
+	Kind, Metric string // as in emit.Status
+	Sender       Sender
+	Limits       Limits
 	// Larger is asked, by Put, for the limit of a record when one is over Limits.RecordBytes. It may take its time, until ctx ends.
 	// It may be nil.
 	Larger     func(ctx context.Context) (recordBytes int, err error)
@@ -90,23 +89,17 @@ type Options struct {
 	MaxRequests int
 	// Timeout of one request; 0 means 30 s.
 	Timeout time.Duration
-	// MaxRefused is how many records the service may refuse in a minute until the circuit opens; 0 means 100.
-	MaxRefused int
-	// Memory is the flow's share. What the engine copies is acquired from it.
-	Memory *memory.Share
 	// Bodies is the destination's own share of the memory for requests in flight: one that finds no room waits. The engine closes it. Nil
 	// is no bound but MaxRequests.
-	Bodies      *memory.Share
-	DeadLetters *emit.DeadLetters
+	Bodies *memory.Share
 	// Invalidate throws cached credentials away. It may be nil.
 	Invalidate func()
-	Log        *slog.Logger // nil means slog.Default
+	// OnClose is called when the engine has ended. It may be nil.
+	OnClose func()
+	Log     *slog.Logger // nil means slog.Default
 }
 
 func (o *Options) setDefaults() {
-	if o.Name == "" {
-		o.Name = o.Kind
-	}
 	if o.MaxWait == 0 {
 		o.MaxWait = time.Second
 	}
@@ -116,16 +109,12 @@ func (o *Options) setDefaults() {
 	if o.Timeout == 0 {
 		o.Timeout = 30 * time.Second
 	}
-	if o.MaxRefused == 0 {
-		o.MaxRefused = 100
-	}
 	if o.Map == nil {
 		o.Map = single{}
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	o.Log = o.Log.With("destination", o.Name)
 }
 
 // single is the map of a service that knows no keys.

@@ -13,38 +13,39 @@ import (
 )
 
 // Put implements emit.Destination. A batch larger than the free memory is taken over piece by piece.
-func (e *Engine) Put(ctx context.Context, p *pipeline.Payloads) error {
-	if len(p.Items) == 0 {
+func (p *Port) Put(ctx context.Context, batch *pipeline.Payloads) error {
+	if len(batch.Items) == 0 {
 		return nil
 	}
-	limit, err := e.limit(ctx, p)
+	limit, err := p.limit(ctx, batch)
 	if err != nil {
 		return err
 	}
-	t := taking{limit: limit, p: p, origin: &origin{ack: p.Batch.Ack, source: p.Batch.Source, at: time.Now()}}
+	e := p.e
+	t := taking{limit: limit, p: batch, origin: &origin{port: p, ack: batch.Batch.Ack, source: batch.Batch.Source, at: time.Now()}}
 	for {
 		e.mu.Lock()
-		if e.closed {
+		if p.closed {
 			e.mu.Unlock()
 			return ErrClosed
 		}
-		need := e.take(&t)
+		need := p.take(&t)
 		if need > 0 {
-			e.blocked++
+			p.blocked++
 		}
 		e.mu.Unlock()
 		e.signal()
 		if need == 0 {
 			break
 		}
-		err = e.acquire(ctx, need)
+		err = p.acquire(ctx, need)
 		e.mu.Lock()
-		e.blocked--
+		p.blocked--
 		if err == nil {
-			e.credit += need
-			if e.closed {
-				e.credit -= need
-				e.o.Memory.Release(need)
+			p.credit += need
+			if p.closed {
+				p.credit -= need
+				p.o.Memory.Release(need)
 			}
 		}
 		e.mu.Unlock()
@@ -52,38 +53,39 @@ func (e *Engine) Put(ctx context.Context, p *pipeline.Payloads) error {
 			return err
 		}
 	}
-	return e.bury(ctx, t.letters)
+	return p.bury(ctx, t.letters)
 }
 
 // limit is how large a record may be. Only where that matters the service is asked.
-func (e *Engine) limit(ctx context.Context, p *pipeline.Payloads) (int, error) {
-	limit := e.o.Limits.RecordBytes
-	if e.o.Larger == nil {
+func (p *Port) limit(ctx context.Context, batch *pipeline.Payloads) (int, error) {
+	o := &p.e.o
+	limit := o.Limits.RecordBytes
+	if o.Larger == nil {
 		return limit, nil
 	}
-	if !slices.ContainsFunc(p.Items, func(i pipeline.Payload) bool { return i.Refusal == nil && len(i.Data)+len(i.Key) > limit }) {
+	if !slices.ContainsFunc(batch.Items, func(i pipeline.Payload) bool { return i.Refusal == nil && len(i.Data)+len(i.Key) > limit }) {
 		return limit, nil
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(e.ctx, cancel)()
-	larger, err := e.o.Larger(ctx)
+	defer context.AfterFunc(p.ctx, cancel)()
+	larger, err := o.Larger(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("ask how large a record may be: %w", err)
 	}
 	return max(limit, larger), nil
 }
 
-// acquire waits for memory until ctx or the engine ends.
-func (e *Engine) acquire(ctx context.Context, n int64) error {
+// acquire waits for memory until ctx or the port ends.
+func (p *Port) acquire(ctx context.Context, n int64) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(e.ctx, cancel)()
-	if err := e.o.Memory.Acquire(ctx, n); err != nil {
-		if e.ctx.Err() != nil {
+	defer context.AfterFunc(p.ctx, cancel)()
+	if err := p.o.Memory.Acquire(ctx, n); err != nil {
+		if p.ctx.Err() != nil {
 			return ErrClosed
 		}
-		return fmt.Errorf("wait for memory to queue records for %s: %w", e.o.Name, err)
+		return fmt.Errorf("wait for memory to queue records for %s: %w", p.o.Name, err)
 	}
 	return nil
 }
@@ -98,10 +100,11 @@ type taking struct {
 }
 
 // take needs mu. It takes items over until all are or memory is used up; then it returns how many bytes more the next one needs.
-func (e *Engine) take(t *taking) (need int64) {
+func (p *Port) take(t *taking) (need int64) {
+	e := p.e
 	held, heldBytes := 0, int64(0)
 	// All that one piece takes over is of the same epoch: a Flush that comes between waits for the pieces before it.
-	last := e.epochs[len(e.epochs)-1]
+	last := p.epochs[len(p.epochs)-1]
 	if t.origin.epoch != nil && t.origin.epoch != last {
 		o := *t.origin
 		o.settled = 0
@@ -110,21 +113,21 @@ func (e *Engine) take(t *taking) (need int64) {
 	t.origin.epoch = last
 	for ; t.next < len(t.p.Items); t.next++ {
 		item := &t.p.Items[t.next]
-		key, letter := e.check(t, item)
+		key, letter := p.check(t, item)
 		if letter != nil {
 			t.letters = append(t.letters, *letter)
 			continue
 		}
-		q, hash := &e.loose, Hash{}
+		q, hash := p.loose(), Hash{}
 		if len(key) > 0 {
 			hash = e.keys.Hash(key)
-			q = &e.lanes[e.keys.Lane(hash)].queue
+			q = &p.queues[e.keys.Lane(hash)]
 		}
 		n := len(key) + len(item.Data)
 		c := q.newest
 		if c == nil || !c.fits(n) {
 			price := cost(n)
-			if !e.pay(price) {
+			if !p.pay(price) {
 				need = price
 				break
 			}
@@ -142,32 +145,29 @@ func (e *Engine) take(t *taking) (need int64) {
 	if held > 0 {
 		t.origin.ack.Hold(held)
 		last.left += held
-		e.queued += int64(held)
-		e.queuedBytes += heldBytes
+		p.queued += int64(held)
+		p.queuedBytes += heldBytes
 	}
 	return need
 }
 
 // pay needs mu.
-func (e *Engine) pay(price int64) bool {
-	if e.credit >= price {
-		e.credit -= price
+func (p *Port) pay(price int64) bool {
+	if p.credit >= price {
+		p.credit -= price
 		return true
 	}
-	if e.o.Memory.TryAcquire(price) {
-		return true
-	}
-	return false
+	return p.o.Memory.TryAcquire(price)
 }
 
 // check returns the key as it is sent, and a letter if the record can never be sent.
-func (e *Engine) check(t *taking, item *pipeline.Payload) ([]byte, *emit.DeadLetter) {
-	p, key := t.p, item.Key
+func (p *Port) check(t *taking, item *pipeline.Payload) ([]byte, *emit.DeadLetter) {
+	e, key := p.e, item.Key
 	if _, one := e.keys.(single); one {
 		key = nil
 	}
 	if item.Refusal != nil {
-		l := emit.Letter(p.Batch, item)
+		l := emit.Letter(t.p.Batch, item)
 		return nil, &l
 	}
 	if !utf8.Valid(key) {
@@ -176,34 +176,17 @@ func (e *Engine) check(t *taking, item *pipeline.Payload) ([]byte, *emit.DeadLet
 	}
 	l := &e.o.Limits
 	if n := len(item.Data) + len(key); n > t.limit {
-		return nil, e.unsendable(p, item, "too_large", fmt.Sprintf("%d bytes with its key, the limit is %d", n, t.limit))
+		return nil, unsendable(t.p, item, "too_large", fmt.Sprintf("%d bytes with its key, the limit is %d", n, t.limit))
 	}
 	if len(key) > l.KeyChars && utf8.RuneCount(key) > l.KeyChars {
-		return nil, e.unsendable(p, item, "key_too_long",
+		return nil, unsendable(t.p, item, "key_too_long",
 			fmt.Sprintf("the partition key has %d characters, the limit is %d", utf8.RuneCount(key), l.KeyChars))
 	}
 	return key, nil
 }
 
-func (e *Engine) unsendable(p *pipeline.Payloads, item *pipeline.Payload, reason, detail string) *emit.DeadLetter {
+func unsendable(p *pipeline.Payloads, item *pipeline.Payload, reason, detail string) *emit.DeadLetter {
 	l := emit.Letter(p.Batch, item)
 	l.Reason, l.Detail = reason, detail
 	return &l
-}
-
-// bury keeps letters and counts them. It waits while the file is full.
-func (e *Engine) bury(ctx context.Context, letters []emit.DeadLetter) error {
-	if len(letters) == 0 {
-		return nil
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(e.ctx, cancel)()
-	dropped, err := e.o.DeadLetters.Keep(ctx, letters...)
-	if err != nil {
-		return err
-	}
-	e.counters.RecordsDropped.Add(int64(dropped))
-	e.counters.RecordsDeadLettered.Add(int64(len(letters) - dropped))
-	return nil
 }

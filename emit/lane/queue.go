@@ -59,9 +59,8 @@ func (q *queue) unlink(prev, r *Record) {
 	q.bytes -= int64(r.size)
 }
 
-// lane is the queue of the records bound for one shard, or for one part of the key space.
+// lane is what the queues of a shard have in common, or those of a part of the key space. The queues are its ports'.
 type lane struct {
-	queue
 	busy      bool // a request with its keyed records is in flight
 	notBefore time.Time
 	failures  int // answers in a row that refused a record of the lane

@@ -84,7 +84,7 @@ func TestLaneRate(t *testing.T) {
 	for _, keys := range []int{0, 40} {
 		synctest.Test(t, func(t *testing.T) {
 			s := &service{delay: 10 * time.Millisecond}
-			b := newBench(t, s, func(o *Options) { o.Map = limited{4} })
+			b := newBench(t, s, func(o *options) { o.Map = limited{4} })
 			b.put(numbered(0, 20000, keys)...)
 			time.Sleep(10 * time.Second)
 			synctest.Wait()

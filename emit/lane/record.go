@@ -51,6 +51,7 @@ func (r *Record) Next() *Record { return r.next }
 
 // origin is what the records of one Put have in common.
 type origin struct {
+	port    *Port
 	ack     *tailer.Ack
 	source  *tailer.Source
 	at      time.Time

@@ -27,6 +27,7 @@ type Unit struct {
 	lent    []byte // the key of records that have none
 	verdict retry.Fault
 	buried  bool // in the dead letters: acknowledged, not accepted
+	own     bool // the verdict is about the flow's record alone, and holds up nobody else
 }
 
 func (u *Unit) add(r *Record, size int) {
@@ -50,8 +51,11 @@ type request struct {
 	seen     map[Hash]int // of the lane being packed: key -> unit
 	size     int          // bytes of data and keys
 	records  int
-	most     int // units
+	port     *Port // that of the first record
+	mixed    bool  // there are records of others
+	most     int   // units
 	probe    bool
+	only     *Port       // whose records it has, if a port is probed
 	fault    retry.Fault // of the request, or of the part of it that failed as a whole
 	accepted bool        // something was
 	suspect  bool        // the service refused something of it as data

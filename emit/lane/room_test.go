@@ -16,7 +16,7 @@ func TestRequestsInFlightHaveTheirRoom(t *testing.T) {
 		bodies := memory.New(2 << 20)
 		queues := memory.New(64 << 20)
 		start := func(s *service) *bench {
-			return newBench(t, s, func(o *Options) {
+			return newBench(t, s, func(o *options) {
 				o.Memory, o.Bodies = queues.Share(), bodies.Share()
 				o.MaxRequests, o.Limits.RequestBytes, o.Map = 64, 100_000, lanes(64)
 			})
@@ -41,7 +41,7 @@ func TestRequestsInFlightHaveTheirRoom(t *testing.T) {
 		b.settled(50)
 		a.flush()
 		a.settled(200)
-		if used := a.engine.o.Bodies.Used(); used != 0 {
+		if used := a.engine.e.o.Bodies.Used(); used != 0 {
 			t.Errorf("%d bytes are still taken for bodies", used)
 		}
 		if dead.count() != 200 || alive.count() != 50 {
@@ -54,7 +54,7 @@ func TestRequestsInFlightHaveTheirRoom(t *testing.T) {
 func TestARequestLargerThanTheRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &service{}
-		b := newBench(t, s, func(o *Options) { o.Bodies = memory.New(1000).Share() })
+		b := newBench(t, s, func(o *options) { o.Bodies = memory.New(1000).Share() })
 		b.put([2]string{"", strings.Repeat("x", 99_000)}, [2]string{"", "y"})
 		b.flush()
 		b.settled(1)
@@ -75,7 +75,7 @@ func TestCloseWhileRequestsWaitForRoom(t *testing.T) {
 		share := bodies.Share()
 		for share.TryAcquire(1) {
 		}
-		b := newBench(t, s, func(o *Options) { o.Bodies = share })
+		b := newBench(t, s, func(o *options) { o.Bodies = share })
 		b.put([2]string{"k", "x"})
 		time.Sleep(2 * time.Second)
 		synctest.Wait()

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/kinetail/kinetail/emit/retry"
+	"github.com/kinetail/kinetail/tailer/memory"
 )
 
 // settled is what is given back after mu is let go.
@@ -12,7 +13,12 @@ type settled struct {
 	origins []*origin
 	counts  []int
 	chunks  []*chunk
-	bytes   int64 // of memory
+	memory  []freed
+}
+
+type freed struct {
+	share *memory.Share
+	bytes int64
 }
 
 // settle acts on the verdicts of a request.
@@ -22,6 +28,9 @@ func (e *Engine) settle(r *request) {
 	e.inflight--
 	for _, i := range r.busy {
 		e.lanes[i].busy = false
+	}
+	if r.only != nil {
+		r.only.probing = false
 	}
 	done := e.sort(r, now)
 	for i := range r.done { // acts once for each lane that it touches
@@ -37,13 +46,13 @@ func (e *Engine) settle(r *request) {
 	for _, c := range done.chunks {
 		c.recycle()
 	}
-	if done.bytes > 0 {
-		e.o.Memory.Release(done.bytes)
+	for _, f := range done.memory {
+		f.share.Release(f.bytes)
 	}
 	if len(done.origins) > 0 { // only now, so that a Flush returns after the acknowledgements
 		e.mu.Lock()
 		for i, o := range done.origins {
-			e.leave(o.epoch, done.counts[i])
+			o.port.leave(o.epoch, done.counts[i])
 		}
 		e.mu.Unlock()
 	}
@@ -54,7 +63,9 @@ func (e *Engine) settle(r *request) {
 // first, so that they stand there in their old order.
 func (e *Engine) sort(r *request, now time.Time) settled {
 	var out settled
-	var records, bytes, units, single int64
+	var records, bytes int64 // of r.port, unless they are mixed
+	single := int64(0)       // units of one record of r.port
+	some := false
 	// Who overtakes whom matters only where something failed and order is not kept anyway.
 	overtaking := !e.o.Ordered && slices.ContainsFunc(r.done, func(u Unit) bool { return u.verdict.Class != retry.None })
 	clear(r.seen) // from here on: keys of which a later record was accepted
@@ -63,21 +74,27 @@ func (e *Engine) sort(r *request, now time.Time) settled {
 		l := &e.lanes[u.Lane]
 		l.seen = true
 		if u.verdict.Class != retry.None {
-			l.failed = l.failed || r.fault.Class == retry.None // else the whole destination waits
+			// What is about the whole destination, or about one flow, is none of the lane's.
+			l.failed = l.failed || r.fault.Class == retry.None && !u.own
 			if u.verdict.Class == retry.Throttle {
 				l.throttled = true
-				e.counters.RecordsThrottled.Add(int64(u.N))
+				r.tally(r.done[i:i+1], func(p *Port, n int64) { p.counters.RecordsThrottled.Add(n) })
 			}
-			e.putBack(r, u)
+			e.putBack(r, u, &out)
 			continue
 		}
 		l.accepted = true
 		if !u.buried {
-			units++
-			if u.N == 1 {
+			some = true
+			switch p := u.First.origin.port; {
+			case u.N > 1:
+				p.counters.KinesisRecords.Add(1)
+				p.counters.RecordsPerKinesisRecord.Add(int64(u.N), 1)
+			case p == r.port:
 				single++
-			} else {
-				e.counters.RecordsPerKinesisRecord.Add(int64(u.N), 1)
+			default:
+				p.counters.KinesisRecords.Add(1)
+				p.counters.RecordsPerKinesisRecord.Add(1, 1)
 			}
 		}
 		for rec := u.First; rec != nil; {
@@ -86,60 +103,102 @@ func (e *Engine) sort(r *request, now time.Time) settled {
 				r.seen[rec.hash] = 0
 			}
 			if !u.buried {
-				records++
-				bytes += int64(rec.size) - int64(rec.key)
+				size := int64(rec.size) - int64(rec.key)
+				if r.mixed {
+					c := &rec.origin.port.counters
+					c.RecordsSent.Add(1)
+					c.BytesSent.Add(size)
+				} else {
+					records++
+					bytes += size
+				}
 				if rec.flags&overtaken != 0 {
-					e.counters.RecordsReordered.Add(1)
+					rec.origin.port.counters.RecordsReordered.Add(1)
 				}
 			}
-			e.finish(rec, &out)
+			finish(rec, &out)
 			rec = next
 		}
 	}
-	e.counters.RecordsSent.Add(records)
-	e.counters.BytesSent.Add(bytes)
-	e.counters.KinesisRecords.Add(units)
-	e.counters.RecordsPerKinesisRecord.Add(1, single)
-	if records > 0 {
+	r.port.counters.RecordsSent.Add(records)
+	r.port.counters.BytesSent.Add(bytes)
+	r.port.counters.KinesisRecords.Add(single)
+	r.port.counters.RecordsPerKinesisRecord.Add(1, single)
+	if some {
 		e.accepted = now
 	}
 	for i, o := range out.origins {
 		out.counts[i] = o.settled
-		e.counters.DeliveryLatency.Add(now.Sub(o.at).Milliseconds(), int64(o.settled))
+		o.port.counters.DeliveryLatency.Add(now.Sub(o.at).Milliseconds(), int64(o.settled))
 		o.settled = 0
 	}
 	return out
 }
 
 // finish needs mu. It takes an acknowledged record out of the books.
-func (e *Engine) finish(rec *Record, out *settled) {
-	e.queued--
-	e.queuedBytes -= int64(rec.size)
+func finish(rec *Record, out *settled) {
 	o := rec.origin
+	if !o.port.closed {
+		o.port.queued--
+		o.port.queuedBytes -= int64(rec.size)
+	}
 	if o.settled == 0 {
 		out.origins = append(out.origins, o)
 		out.counts = append(out.counts, 0)
 	}
 	o.settled++
-	c := rec.chunk
-	rec.next = nil
-	if c.drop() {
-		out.chunks = append(out.chunks, c)
-		out.bytes += c.cost()
-	}
+	out.drop(rec)
 }
 
-// putBack needs mu.
-func (e *Engine) putBack(r *request, u *Unit) {
+// drop needs mu. It lets go of a record's bytes.
+func (out *settled) drop(rec *Record) {
+	c := rec.chunk
+	rec.next = nil
+	if !c.drop() {
+		return
+	}
+	out.chunks = append(out.chunks, c)
+	share := rec.origin.port.o.Memory
+	for i := range out.memory {
+		if out.memory[i].share == share {
+			out.memory[i].bytes += c.cost()
+			return
+		}
+	}
+	out.memory = append(out.memory, freed{share, c.cost()})
+}
+
+// putBack needs mu. Records of a unit go back to the heads of their queues, from the last to the first.
+func (e *Engine) putBack(r *request, u *Unit, out *settled) {
 	for rec := u.First; rec != nil; rec = rec.next {
 		rec.flags |= retried
 		if _, later := r.seen[rec.hash]; later && rec.key > 0 {
 			rec.flags |= overtaken
 		}
 	}
-	q := &e.lanes[u.Lane].queue
-	if u.First.key == 0 {
-		q = &e.loose
+	if p := u.First.origin.port; !r.mixed && !p.closed {
+		e.queueOf(u.First, u).pushFront(u.First, u.Last)
+		return
 	}
-	q.pushFront(u.First, u.Last)
+	// A chain of records of one port after the other, which are taken apart here.
+	var chain []*Record
+	for rec := u.First; rec != nil; rec = rec.next {
+		chain = append(chain, rec)
+	}
+	for _, rec := range slices.Backward(chain) {
+		if rec.origin.port.closed {
+			out.drop(rec) // it is read again
+			continue
+		}
+		rec.next = nil
+		e.queueOf(rec, u).pushFront(rec, rec)
+	}
+}
+
+func (e *Engine) queueOf(rec *Record, u *Unit) *queue {
+	p := rec.origin.port
+	if rec.key == 0 {
+		return p.loose()
+	}
+	return &p.queues[u.Lane]
 }

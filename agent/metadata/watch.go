@@ -104,7 +104,8 @@ func (p *Pods) follow(ctx context.Context, o PodOptions, log *slog.Logger) {
 	p.begin(o.Wait)
 	version, wait, said := "", firstWait, ""
 	for ctx.Err() == nil {
-		began, err := time.Now(), error(nil)
+		var err error
+		began := time.Now()
 		before := version
 		if version == "" {
 			version, err = p.list(ctx, &o)

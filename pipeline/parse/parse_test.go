@@ -153,6 +153,13 @@ func TestFormats(t *testing.T) {
 			`Mar 12 12:27:00 server3 named[32172]: lame server`,
 			`{"timestamp":"Mar 12 12:27:00","hostname":"server3","program":"named","processid":"32172","message":"lame server"}`,
 		},
+		{
+			"syslog",
+			Options{},
+			`2026-11-22T22:42:01Z web1 postfix/smtpd[4711] from a relay`,
+			`{"timestamp":"2026-11-22T22:42:01Z","hostname":"web1","appname":"postfix/smtpd","procid":"4711","message":"from a relay"}`,
+		},
+		{"syslog", Options{}, `2026-11-22T22:42:01Z - list[x] of things`, `{"timestamp":"2026-11-22T22:42:01Z","message":"list[x] of things"}`},
 		{"syslog", Options{}, `hello`, ""},
 		{"syslog", Options{}, `<999>x`, ""},
 

@@ -191,7 +191,7 @@ func (p *syslogParser) rfc3164(s string, r *record.Record, arena *[]byte) bool {
 		return true
 	}
 	r.Add("timestamp", when)
-	r.Add("hostname", record.Of(host))
+	addPresent(r, "hostname", host)
 	addPresent(r, "appname", tag)
 	addPresent(r, "procid", pid)
 	r.Add("message", record.Of(message))
@@ -214,10 +214,17 @@ func tagOf(s string) (tag, pid, message string) {
 	tag, rest := s[:i], s[i:]
 	if rest[0] == '[' {
 		end := strings.IndexByte(rest, ']')
-		if end < 0 || !strings.HasPrefix(rest[end+1:], ":") {
+		if end < 0 {
 			return "", "", s
 		}
 		pid, rest = rest[1:end], rest[end+1:]
+		if !strings.HasPrefix(rest, ":") {
+			// rsyslog leaves out the colon of what came to it as RFC 5424; after a process id that is still no message.
+			if !isDigits(pid) || rest != "" && rest[0] != ' ' {
+				return "", "", s
+			}
+			return tag, pid, strings.TrimPrefix(rest, " ")
+		}
 	}
 	return tag, pid, strings.TrimPrefix(rest[1:], " ")
 }

@@ -47,7 +47,7 @@ BENCH_MB   ?= 1000
 BENCH_RUNS ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help build size demo test race check vet scenarios integration chaos bounds fmt fmt-check lint bench bench-e2e mutants package image release package-check fuzz tools clean
+.PHONY: help build size demo test race check vet scenarios integration page chaos bounds fmt fmt-check lint bench bench-e2e mutants package image release package-check fuzz tools clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,7 @@ vet: ## go vet, also over the integration tests
 	$(GO) vet ./...
 	$(GO) vet -tags integration ./agent/integration/
 	$(GO) vet -tags chaos ./agent/chaos/
+	$(GO) vet -tags page ./agent/status/
 	$(GO) vet -tags bounds ./agent/bounds/
 
 # Each script under tailer/testdata/scenarios says in its first line what happens to the file.
@@ -91,6 +92,10 @@ scenarios: ## what can happen to a log file: each case, and whether it passes
 integration: build ## the real binary against nginx, logrotate and kinesis-local; installs what is missing
 	agent/integration/install
 	$(GO) test -count=1 -timeout 15m -tags integration -v ./agent/integration/
+
+page: ## the page in a real browser; installs chromium. KINETAIL_SCREENSHOTS=DIR keeps the pictures
+	command -v chromium >/dev/null || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends chromium >/dev/null; }
+	$(GO) test -count=1 -tags page -run Browser -v ./agent/status
 
 chaos: build ## kill -9, logrotate and a failing service at once, for CHAOS_SECONDS (180); CHAOS_SEED repeats a run; needs logrotate
 	$(GO) test -count=1 -timeout 60m -tags chaos -v ./agent/chaos/

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -60,6 +61,7 @@ type Agent struct {
 	flows       []*supervised
 	hubs        map[string]*tap.Hub // by the names of flows
 	publishing  *publishing         // nil: nothing goes to CloudWatch
+	reloaded    *status.Reload      // the last one
 }
 
 // New takes the state directory and prepares, but starts nothing. Close must be called.
@@ -133,25 +135,20 @@ func (a *Agent) supervise(ctx context.Context, whole *config.Config, cfg *config
 	return s
 }
 
-// Change says what a reload did.
-type Change struct {
-	Kept, Restarted, Added, Removed []string
-}
-
 // Reload puts a new configuration in force: unchanged flows go on untouched, changed ones deliver what they have and start again where
 // they were, removed ones stop. What can't be changed while running is an error, and then nothing is changed. ctx is the agent's.
-func (a *Agent) Reload(ctx context.Context, cfg *config.Config) (Change, error) {
+func (a *Agent) Reload(ctx context.Context, cfg *config.Config) (status.Reload, error) {
 	a.changing.Lock()
 	defer a.changing.Unlock()
 	if err := fixed(&a.cfg.Agent, &cfg.Agent); err != nil {
-		return Change{}, err
+		return status.Reload{}, err
 	}
 	a.startMetadata(ctx, cfg)
 	old := map[string]*supervised{}
 	for _, f := range a.flows {
 		old[f.cfg.Name] = f
 	}
-	var c Change
+	var c status.Reload
 	var flows []*supervised
 	var replaced []*config.Flow
 	for _, f := range cfg.Flows {
@@ -170,6 +167,12 @@ func (a *Agent) Reload(ctx context.Context, cfg *config.Config) (Change, error) 
 		c.Restarted = append(c.Restarted, f.Name)
 		replaced = append(replaced, f)
 	}
+	// What cannot be built is seen before anything is stopped for it.
+	for _, f := range replaced {
+		if err := a.check(ctx, cfg, f); err != nil {
+			return status.Reload{}, fmt.Errorf("flow %q: %w", f.Name, err)
+		}
+	}
 	for _, f := range old {
 		f.stop()
 	}
@@ -187,8 +190,13 @@ func (a *Agent) Reload(ctx context.Context, cfg *config.Config) (Change, error) 
 	for name := range old {
 		c.Removed = append(c.Removed, name)
 	}
+	slices.Sort(c.Removed)
 	before := a.cfg
 	a.set(cfg, "", flows)
+	c.Time = time.Now()
+	a.mu.Lock()
+	a.reloaded = &c
+	a.mu.Unlock()
 	if publishes(before) != publishes(cfg) || !reflect.DeepEqual(before.Metrics, cfg.Metrics) {
 		a.startMetrics(ctx, cfg, a.stopMetrics(ctx))
 	}
@@ -210,6 +218,9 @@ func fixed(old, now *config.Agent) error {
 	}{
 		{"state_dir", old.StateDir, now.StateDir},
 		{"listen", old.Listen, now.Listen},
+		{"page", old.Page, now.Page},
+		{"control", old.Control, now.Control},
+		{"log_format", old.LogFormat, now.LogFormat},
 		{"memory_limit", old.MemoryLimit, now.MemoryLimit},
 		{"shutdown_timeout", old.ShutdownTimeout, now.ShutdownTimeout},
 	} {
@@ -225,6 +236,7 @@ func (a *Agent) RejectedConfig(why string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.configError = why
+	a.reloaded = &status.Reload{Time: time.Now(), Error: why}
 }
 
 // Snapshot is the agent's state now. Safe for concurrent use.
@@ -235,9 +247,9 @@ func (a *Agent) Summary() *status.Snapshot { return a.snapshot(false) }
 
 func (a *Agent) snapshot(files bool) *status.Snapshot {
 	a.mu.Lock()
-	flows, configError, metrics := a.flows, a.configError, a.metricsStatus()
+	flows, configError, metrics, reloaded := a.flows, a.configError, a.metricsStatus(), a.reloaded
 	a.mu.Unlock()
-	s := &status.Snapshot{Version: a.opts.Version, PID: os.Getpid(), Started: a.started, ConfigError: configError, Metrics: metrics}
+	s := &status.Snapshot{Version: a.opts.Version, PID: os.Getpid(), Started: a.started, ConfigError: configError, Metrics: metrics, Reload: reloaded}
 	if a.store != nil {
 		st := a.store.Stats()
 		s.Store = status.Store{Dir: a.opts.Config.Agent.StateDir, Errors: st.Errors}

@@ -110,7 +110,7 @@ func (b *builder) destination(ctx context.Context, e *config.Emit) (emit.Destina
 	})
 }
 
-func (b *builder) sources(f *flow.Flow) error {
+func (b *builder) framing() frame.Options {
 	t := &b.cfg.Tail
 	framing := frame.Options{
 		MaxRecordSize: t.MaxRecordSize, OnOversize: t.OnOversize, KeepCR: t.KeepCR, Format: t.Format, Encoding: t.Encoding,
@@ -119,6 +119,11 @@ func (b *builder) sources(f *flow.Flow) error {
 	if m := t.Multiline; m != nil {
 		framing.Multiline = &frame.Multiline{Start: m.Start, Continue: m.Continue, End: m.End, Indent: m.Indent, Timeout: m.Timeout}
 	}
+	return framing
+}
+
+func (b *builder) sources(f *flow.Flow) error {
+	t, framing := &b.cfg.Tail, b.framing()
 	if b.a.opts.Stdin == b.cfg.Name {
 		return b.add(f, pipe.Options{Flow: b.cfg.Name, Input: b.a.opts.In, Header: t.Header}, framing)
 	}

@@ -129,7 +129,8 @@ func (s *letterSender) run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = lock.Close() }()
-	r, err := agent.NewRedelivery(ctx, agent.Options{Config: s.cfg, Version: Version, Log: newLogger(s.cmd.ErrOrStderr(), &s.cfg.Agent)},
+	log, _ := newLogger(s.cmd.ErrOrStderr(), &s.cfg.Agent)
+	r, err := agent.NewRedelivery(ctx, agent.Options{Config: s.cfg, Version: Version, Log: log},
 		s.path.Flow, s.path.Destination)
 	if err != nil {
 		return err

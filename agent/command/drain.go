@@ -98,7 +98,8 @@ func drainHere(ctx context.Context, cmd *cobra.Command, cfg *config.Config, know
 	if out == nil {
 		out = os.Stdout
 	}
-	a, err := agent.New(agent.Options{Config: &here, Version: Version, Output: out, Metadata: known, Log: newLogger(cmd.ErrOrStderr(), &cfg.Agent)})
+	log, _ := newLogger(cmd.ErrOrStderr(), &cfg.Agent)
+	a, err := agent.New(agent.Options{Config: &here, Version: Version, Output: out, Metadata: known, Log: log})
 	if err != nil {
 		return nil, err
 	}

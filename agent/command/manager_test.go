@@ -82,7 +82,7 @@ func TestTheServiceManagerIsToldHowTheAgentIs(t *testing.T) {
 	}
 	p.write("kinetail.hcl", string(good)+"\nnonsense = 1\n")
 	hup()
-	expect(t, messages, "everything is delivered. configuration: ")
+	expect(t, messages, "everything is delivered. the configuration on disk is not in force")
 	p.write("kinetail.hcl", string(good))
 	hup()
 	stop()
@@ -118,7 +118,7 @@ func TestAHungAgentDoesNotFeedTheWatchdog(t *testing.T) {
 	p.snapshot.ConfigError = "kinetail.hcl:3: unknown\nargument"
 	m.tell(p, shown)
 	m.ready()
-	for _, want := range []string{"WATCHDOG=1", "STATUS=1 flow, 2 files: 3.0 MiB to deliver, the oldest for 9s. configuration: kinetail.hcl:3: unknown argument (and 1 more: see 'kinetail status')", "READY=1"} {
+	for _, want := range []string{"WATCHDOG=1", "STATUS=1 flow, 2 files: 3.0 MiB to deliver, the oldest for 9s. the configuration on disk is not in force, an older one is: kinetail.hcl:3: unknown argument (and 1 more: see 'kinetail status')", "READY=1"} {
 		if got := <-messages; got != want { // nothing from the turn in which it was dead
 			t.Errorf("got %q, want %q", got, want)
 		}

@@ -21,7 +21,6 @@ import (
 	"github.com/kinetail/kinetail/agent/metadata"
 	"github.com/kinetail/kinetail/agent/status"
 	"github.com/kinetail/kinetail/agent/systemd"
-	"github.com/kinetail/kinetail/agent/tap"
 )
 
 // reportEvery is the time between two log lines that say what was delivered and how far behind it is.
@@ -35,6 +34,7 @@ type runFlags struct {
 	// inspect shows what each step does to the lines of standard input.
 	inspect  bool
 	metadata *metadata.Store
+	level    *slog.LevelVar // of the agent's log
 }
 
 func newRun() *cobra.Command {
@@ -94,7 +94,8 @@ func run(cmd *cobra.Command, f runFlags) error {
 			return err
 		}
 	}
-	log := newLogger(cmd.ErrOrStderr(), &cfg.Agent)
+	log, level := newLogger(cmd.ErrOrStderr(), &cfg.Agent)
+	f.level = level
 	if configError != "" {
 		log.Error("the configuration is wrong; the last one that ran is used instead", "config", f.path, "problems", configError)
 	}
@@ -142,26 +143,15 @@ func runAgent(ctx context.Context, cmd *cobra.Command, f runFlags, a *agent.Agen
 	if a.Summary().ConfigError == "" {
 		rememberGood(log, f, cfg)
 	}
-	if !f.dryRun && !f.once && cfg.Agent.Listen != "off" {
-		server, err := status.Listen(cfg.Agent.Listen, status.Handler(a.Summary, a.Snapshot, a.Alive), log)
-		if err != nil {
-			log.Warn("running without health and metrics", "error", err)
-		} else {
-			defer server.Close()
-		}
-	}
-	if !f.dryRun && !f.once {
-		control, err := status.ListenControl(cfg.Agent.Control, a.Snapshot, log, status.DrainRoute(a.Drain), tap.Route(a.Tap))
-		if err != nil {
-			log.Warn("running without 'kinetail status'", "error", err)
-		} else {
-			defer control.Close()
-		}
-	}
+	history := &status.History{}
+	defer listen(f, a, cfg, history, log)()
 	helpers, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	running.Go(func() { watch(helpers, ctx, cmd, f, a, m, log) })
 	running.Go(func() { m.follow(helpers, a) })
+	if !f.dryRun && !f.once {
+		running.Go(func() { history.Record(helpers, a.Summary) })
+	}
 	started := a.Summary()
 	err := a.Run(ctx)
 	cancel()
@@ -232,6 +222,7 @@ func reload(ctx context.Context, f runFlags, a *agent.Agent, log *slog.Logger) {
 		return
 	}
 	rememberGood(log, f, cfg)
+	setLevel(f.level, cfg.Agent.LogLevel)
 	log.Info("reloaded", "config", f.path, "kept", change.Kept, "restarted", change.Restarted, "added", change.Added, "removed", change.Removed)
 }
 
@@ -265,18 +256,23 @@ func unfinished(a *agent.Agent, log *slog.Logger) error {
 	return nil
 }
 
-// newLogger writes structured logs for people or for programs.
-func newLogger(w io.Writer, a *config.Agent) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(strings.ToUpper(a.LogLevel))); err != nil {
-		level = slog.LevelInfo
-	}
+// newLogger writes structured logs for people or for programs, from a level on that can be changed.
+func newLogger(w io.Writer, a *config.Agent) (*slog.Logger, *slog.LevelVar) {
+	level := new(slog.LevelVar)
+	setLevel(level, a.LogLevel)
 	options := &slog.HandlerOptions{Level: level}
 	switch {
 	case a.LogFormat == "json":
-		return slog.New(slog.NewJSONHandler(w, options))
+		return slog.New(slog.NewJSONHandler(w, options)), level
 	case systemd.IsJournal(w):
-		return slog.New(systemd.NewHandler(w, level))
+		return slog.New(systemd.NewHandler(w, level)), level
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	return slog.New(slog.NewTextHandler(w, options)), level
+}
+
+// setLevel takes the configuration's name of a level.
+func setLevel(to *slog.LevelVar, name string) {
+	if err := to.UnmarshalText([]byte(strings.ToUpper(name))); err != nil {
+		to.Set(slog.LevelInfo)
+	}
 }

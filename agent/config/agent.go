@@ -38,6 +38,7 @@ func defaultControl(stateDir string, opts Options) string {
 func (b *body) agent(a *Agent) {
 	b.str("state_dir", &a.StateDir, absolutePath("state_dir"))
 	b.str("listen", &a.Listen, listenAddress)
+	b.str("page", &a.Page, pageAddress)
 	a.Control = defaultControl(a.StateDir, b.d.opts)
 	b.str("control", &a.Control, controlSocket)
 	b.size("memory_limit", &a.MemoryLimit, 8<<20, 1<<40)
@@ -76,6 +77,30 @@ func listenAddress(s string) *problem {
 		return p
 	}
 	return nil
+}
+
+// pageAddress wants a host: the page has no login, so whom it is for has to be said.
+func pageAddress(s string) *problem {
+	if s == "off" || s == "" {
+		return nil
+	}
+	p := &problem{summary: fmt.Sprintf("page cannot be %q", s), detail: `It is "host:port", such as "127.0.0.1:9465" for this host alone.`}
+	host, port, err := net.SplitHostPort(s)
+	n, numeric := strconv.Atoi(port)
+	switch {
+	case err != nil:
+		if n, err := strconv.Atoi(s); err == nil && n > 0 && n < 65536 {
+			p.hint = mean("127.0.0.1:" + s)
+		}
+	case numeric != nil || n < 0 || n > 65535:
+		p.hint = "the port is a number up to 65535"
+	case host == "":
+		p.detail = "The page has no login: say who may reach it."
+		p.hint = mean("127.0.0.1:" + port)
+	default:
+		return nil
+	}
+	return p
 }
 
 func controlSocket(s string) *problem {

@@ -31,6 +31,7 @@ type Config struct {
 type Agent struct {
 	StateDir        string
 	Listen          string // host:port; "off" turns it off
+	Page            string // host:port; empty: there is none
 	Control         string // "unix://" and an absolute path
 	MemoryLimit     int64  // bytes
 	ShutdownTimeout time.Duration

@@ -58,6 +58,7 @@ var descriptions = map[string]string{
 
 	"agent":                  "The program as a whole; one block.",
 	"agent.state_dir":        "Where offsets, dead letters and the last configuration that ran are kept. One agent at a time.",
+	"agent.page":             "Address of a page that shows what `kinetail status` does, with plots of the last 15 minutes; without it there is none. It has no login and shows no records: `127.0.0.1:9465` is for this host alone.",
 	"agent.listen":           "Address of `/healthz`, `/readyz` and `/metrics`, or `\"off\"`.",
 	"agent.control":          "Socket of `kinetail status`. By default below `$RUNTIME_DIRECTORY` if that is set, else in `state_dir`.",
 	"agent.memory_limit":     "What read blocks, queues and encoded records may take together.",

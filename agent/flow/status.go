@@ -96,6 +96,9 @@ func destination(st emit.Status) status.Destination {
 	if !st.LastErrorTime.IsZero() {
 		d.LastErrorTime = &st.LastErrorTime
 	}
+	if st.Circuit.Open && !st.Circuit.Since.IsZero() {
+		d.CircuitSince = &st.Circuit.Since
+	}
 	if st.Counters == nil {
 		return d
 	}

@@ -11,8 +11,20 @@ type Snapshot struct {
 	ConfigError string `json:"config_error,omitempty"`
 	Flows       []Flow `json:"flows"`
 	Store       Store  `json:"store"`
+	// Reload is the last one; nil before the first.
+	Reload *Reload `json:"reload,omitempty"`
 	// Metrics is nil where nothing is published to CloudWatch.
 	Metrics *Metrics `json:"metrics,omitempty"`
+}
+
+// Reload is what became of a reload. With an Error everything is as it was before.
+type Reload struct {
+	Time      time.Time `json:"time"`
+	Error     string    `json:"error,omitempty"`
+	Kept      []string  `json:"kept,omitempty"` // names of flows
+	Restarted []string  `json:"restarted,omitempty"`
+	Added     []string  `json:"added,omitempty"`
+	Removed   []string  `json:"removed,omitempty"`
 }
 
 // Metrics is how CloudWatch takes the metrics.
@@ -55,6 +67,8 @@ type Flow struct {
 
 	LagBytes   int64   `json:"lag_bytes"`   // not yet acknowledged by all destinations
 	LagSeconds float64 `json:"lag_seconds"` // age of the oldest of them
+	// LagTrend is how many bytes a second LagBytes has grown by in the last minute; below 0 it falls.
+	LagTrend float64 `json:"lag_trend"`
 	// Counters since the process started.
 	GapBytes     int64 `json:"gap_bytes"`
 	FileGaps     int64 `json:"file_gaps"`
@@ -116,32 +130,9 @@ type Destination struct {
 	QueuedBytes   int64                   `json:"queued_bytes"`
 	CircuitOpen   bool                    `json:"circuit_open"`
 	CircuitReason string                  `json:"circuit_reason,omitempty"`
+	CircuitSince  *time.Time              `json:"circuit_since,omitempty"`
 	LastError     string                  `json:"last_error,omitempty"`
 	LastErrorTime *time.Time              `json:"last_error_time,omitempty"`
-}
-
-// Trouble lists, in words, what keeps the agent from delivering; empty when nothing does.
-func (s *Snapshot) Trouble() []string {
-	var all []string
-	if s.ConfigError != "" {
-		all = append(all, "configuration: "+s.ConfigError)
-	}
-	if s.Store.Error != "" {
-		all = append(all, "state directory "+s.Store.Dir+": "+s.Store.Error)
-	}
-	for _, f := range s.Flows {
-		if f.State == StateStarting || f.State == StateFailed || f.Error != "" {
-			why := f.State
-			if f.Error != "" {
-				why += ": " + f.Error
-			}
-			all = append(all, "flow "+f.Name+" is "+why)
-		}
-		for _, d := range f.Destinations {
-			if d.CircuitOpen {
-				all = append(all, "flow "+f.Name+", "+d.Name+" is not accepting records: "+d.CircuitReason)
-			}
-		}
-	}
-	return all
+	// Recent is nil right after the start.
+	Recent *Recent `json:"recent,omitempty"`
 }

@@ -1,0 +1,252 @@
+package status
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// How bad a Problem is.
+const (
+	Broken = "wrong" // something is not delivered, or will not survive
+	Slow   = "slow"  // it is delivered, and late
+	Note   = "note"  // worth knowing
+)
+
+// Problem is something that a person should know of, in words.
+type Problem struct {
+	Severity string `json:"severity"`
+	What     string `json:"what"`
+	Next     string `json:"next,omitempty"` // what to do about it
+}
+
+const (
+	// lateAfter is the lag in seconds from which on it is worth telling, where the destination takes records.
+	lateAfter = 60
+	// freshError is how young a destination's last error is if it tells why nothing is sent.
+	freshError = 2 * time.Minute
+)
+
+// Trouble lists, in words, what keeps the agent from delivering; empty when nothing does.
+func (s *Snapshot) Trouble() []string {
+	var all []string
+	for _, p := range s.stopping() {
+		all = append(all, p.What)
+	}
+	return all
+}
+
+// Problems is everything that is wrong or noteworthy, the worst first. now is the agent's.
+func (s *Snapshot) Problems(now time.Time) []Problem {
+	all := s.stopping()
+	for i := range s.Flows {
+		all = append(all, s.Flows[i].problems(now)...)
+	}
+	if m := s.Metrics; m != nil && m.Denied != "" {
+		all = append(all, Problem{
+			Note, "CloudWatch does not accept metrics: " + m.Denied,
+			`allow cloudwatch:PutMetricData, or set enabled = false in metrics "cloudwatch". Delivery is not affected.`,
+		})
+	}
+	order := []string{Broken, Slow, Note}
+	slices.SortStableFunc(all, func(a, b Problem) int { return slices.Index(order, a.Severity) - slices.Index(order, b.Severity) })
+	return all
+}
+
+// stopping is what keeps the agent from delivering.
+func (s *Snapshot) stopping() []Problem {
+	var all []Problem
+	if s.ConfigError != "" {
+		all = append(all, Problem{
+			Broken, "the configuration on disk is not in force, an older one is: " + s.ConfigError,
+			"run kinetail validate, mend what it shows, and reload (systemctl reload kinetail, or SIGHUP).",
+		})
+	}
+	if s.Store.Error != "" {
+		all = append(all, Problem{
+			Broken, "positions cannot be written to " + s.Store.Dir + ": " + s.Store.Error,
+			"make room there, or make it writable. Records are delivered meanwhile; what is delivered now repeats if the agent is killed.",
+		})
+	}
+	for i := range s.Flows {
+		f := &s.Flows[i]
+		if f.State == StateStarting || f.State == StateFailed || f.Error != "" {
+			what := "flow " + f.Name + " is " + f.State
+			next := ""
+			if f.Error != "" {
+				what += ": " + f.Error
+				next = "it is started again by itself, up to a minute apart; what the message names has to be mended."
+			}
+			severity := Broken
+			if f.State == StateStarting && f.Error == "" {
+				severity = Note
+			}
+			all = append(all, Problem{severity, what, next})
+		}
+		for j := range f.Destinations {
+			d := &f.Destinations[j]
+			if !d.CircuitOpen {
+				continue
+			}
+			what := "flow " + f.Name + ": " + d.title() + " takes nothing"
+			if d.CircuitSince != nil {
+				what += " since " + d.CircuitSince.UTC().Format("15:04:05 UTC")
+			}
+			all = append(all, Problem{
+				Broken, what + ": " + d.CircuitReason,
+				"mend what the service names; it is tried every 30 s and goes on by itself. Positions are kept: nothing is lost while the files are there.",
+			})
+		}
+	}
+	return all
+}
+
+// title is how people know the destination.
+func (d *Destination) title() string {
+	if d.Metric != "" {
+		kind, name, _ := strings.Cut(d.Metric, ":")
+		return map[string]string{"KinesisStream": "stream ", "DeliveryStream": "delivery stream "}[kind] + name
+	}
+	return d.Name
+}
+
+// problems are those of a flow that runs.
+func (f *Flow) problems(now time.Time) []Problem {
+	var all []Problem
+	explained := f.State != StateRunning
+	for i := range f.Destinations {
+		d := &f.Destinations[i]
+		p := d.problem(f, now)
+		explained = explained || d.CircuitOpen || p != nil && p.Severity != Note
+		if p != nil {
+			all = append(all, *p)
+		}
+		if n := d.Counters["RecordsDeadLettered"]; n > 0 {
+			all = append(all, Problem{
+				Note, fmt.Sprintf("flow %s: %d records for %s are in the dead-letter file", f.Name, n, d.title()),
+				"kinetail dead-letter show " + f.Name + " says why; kinetail dead-letter send " + f.Name + " sends them again.",
+			})
+		}
+	}
+	if f.LagSeconds >= lateAfter && !explained {
+		all = append(all, Problem{
+			Slow, "flow " + f.Name + " is " + Age(f.LagSeconds) + " behind, " + f.trend(),
+			"if it does not fall: is memory_limit or max_requests small for what is written, or a step slow? kinetail tap " + f.Name + " shows what goes through.",
+		})
+	}
+	var unreadable []string
+	for i := range f.Files {
+		if file := &f.Files[i]; file.broken() {
+			why := file.State
+			if !strings.Contains(why, file.Path) {
+				why = file.Path + ": " + why
+			}
+			unreadable = append(unreadable, why)
+		}
+	}
+	if len(unreadable) > 0 {
+		what := fmt.Sprintf("flow %s: %d files cannot be read; %s", f.Name, len(unreadable), unreadable[0])
+		if len(unreadable) == 1 {
+			what = "flow " + f.Name + ": a file cannot be read: " + unreadable[0]
+		}
+		all = append(all, Problem{Broken, what, "let the user that kinetail runs as read it (setfacl, or the group adm): it is tried again by itself."})
+	}
+	if f.FileGaps > 0 {
+		all = append(all, Problem{
+			Note, fmt.Sprintf("flow %s: %s were lost in %d places before they could be read", f.Name, Size(f.GapBytes), f.FileGaps),
+			"the agent's log names file and bytes. Keep rotated files longer than an outage lasts, and rotate by renaming rather than copytruncate.",
+		})
+	}
+	return all
+}
+
+// broken says whether the file cannot be read now.
+func (f *File) broken() bool {
+	return f.State != "following" && f.State != "drained" && f.State != "final"
+}
+
+// problem is what is wrong with a destination whose circuit is closed.
+func (d *Destination) problem(f *Flow, now time.Time) *Problem {
+	r := d.Recent
+	if d.CircuitOpen || r == nil {
+		return nil
+	}
+	fresh := d.LastErrorTime != nil && now.Sub(*d.LastErrorTime) < freshError
+	switch {
+	case r.Records == 0 && d.QueuedRecords > 0 && fresh:
+		return &Problem{
+			Broken, "flow " + f.Name + ": " + d.title() + " has taken nothing for a minute: " + d.LastError,
+			"it is tried again by itself, without end. Look at the way there (network, proxy, the service's health page).",
+		}
+	case r.Throttled > 0 && f.LagSeconds >= lateAfter:
+		next := "give the stream more shards (kinetail plan says how many), or pack more into each record: aggregate = \"kpl\"."
+		if d.Kind == "firehose" {
+			next = "ask for a higher quota of the delivery stream, or pack more into each record: aggregate = \"lines\"."
+		}
+		return &Problem{Slow, fmt.Sprintf("flow %s: %s refuses records for the rate (%s in the last minute); it is %s behind, %s",
+			f.Name, d.title(), Grouped(r.Throttled), Age(f.LagSeconds), f.trend()), next}
+	case r.Throttled > 0:
+		return &Problem{Note, fmt.Sprintf("flow %s: %s refused %s records for the rate in the last minute, and it keeps up", f.Name, d.title(), Grouped(r.Throttled)), ""}
+	}
+	return nil
+}
+
+// trend says in words where the lag goes.
+func (f *Flow) trend() string {
+	const still = 1024 // bytes a second
+	switch {
+	case f.LagTrend > still:
+		return "growing by " + Size(int64(f.LagTrend)) + "/s"
+	case f.LagTrend < -still:
+		return "caught up in about " + Age(float64(f.LagBytes)/-f.LagTrend)
+	}
+	return "neither growing nor falling"
+}
+
+// Age is a time in seconds for people: two units at most.
+func Age(seconds float64) string {
+	d := time.Duration(seconds * float64(time.Second))
+	switch {
+	case d <= 0:
+		return "0 s"
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 10*time.Minute:
+		return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+	}
+	return fmt.Sprintf("%d days", int(d.Hours())/24)
+}
+
+// Grouped is a number with commas between its thousands.
+func Grouped(n int64) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// Size is a number of bytes for people.
+func Size(n int64) string {
+	const units = "KMGTPE"
+	if n < 1024 {
+		return fmt.Sprintf("%d B", max(0, n))
+	}
+	v, i := float64(n)/1024, 0
+	for v >= 1023.5 && i < len(units)-1 {
+		v, i = v/1024, i+1
+	}
+	if v < 10 {
+		return fmt.Sprintf("%.1f %ciB", v, units[i])
+	}
+	return fmt.Sprintf("%.0f %ciB", v, units[i])
+}

@@ -115,10 +115,24 @@ func (e *Encoder) Encode(b *tailer.Batch, out *Payloads) {
 		}
 		if needsRecord {
 			e.env.Reset()
+			e.env.ID = identity(b, i)
 			Line(&e.record, b, i)
 		}
 		e.add(&e.env, b, i, out)
 	}
+}
+
+// identity is record.id of the i-th record of b.
+func identity(b *tailer.Batch, i int) record.ID {
+	if b.Source == nil {
+		return record.ID{}
+	}
+	r := &b.Records[i]
+	id := record.ID{Generation: b.Source.Generation, Start: r.Start, End: r.End}
+	if r.Flags&tailer.Split != 0 {
+		id.Part = int(r.Part) + 1
+	}
+	return id
 }
 
 // begin makes room for a batch.

@@ -98,6 +98,7 @@ func (p *Pipeline) Process(b *tailer.Batch, out []*Payloads) {
 	}
 	for i := range b.Records {
 		s.env.Reset()
+		s.env.ID = identity(b, i)
 		s.arena = emptied(s.arena)
 		s.refusal, s.unparsed = nil, ""
 		Line(&s.record, b, i)

@@ -291,9 +291,10 @@ func newer(e *entry, since int64) bool {
 	return e.st.mtime >= since && (e.st.birth == 0 || e.st.birth >= since)
 }
 
-// A generation id begins with the time, by the file system's clock, of the last change that discovery saw.
+// A generation id begins with the time, by the file system's clock, of the last change that discovery saw. The rest makes it unique among all
+// hosts, also those started from one image, whose files have the same times: consumers remove repeats by it.
 func newID(ctime int64) string {
-	var random [4]byte
+	var random [8]byte
 	_, _ = rand.Read(random[:]) // never fails
 	return fmt.Sprintf("%016x%s", uint64(ctime), hex.EncodeToString(random[:]))
 }

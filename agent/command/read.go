@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os/signal"
@@ -25,7 +26,7 @@ type readFlags struct {
 	region, profile, endpoint              string
 	limit                                  int64
 	lasting                                time.Duration
-	once, asIs                             bool
+	once, asIs, verify                     bool
 }
 
 func newRead() *cobra.Command {
@@ -40,11 +41,16 @@ It is for looking at a stream, and for proving in small what is in it: one proce
 stream's other readers may do (5 reads a second and shard together). To consume a stream for good, use the Kinesis Client Library, AWS Lambda, or
 Apache Flink.
 
+With --verify-ids it prints no records but what their ids say, where record.id is a part of them or their partition key: how many came more than
+once, and how many places lie between two records of a file that no record covers. What the configuration drops, cuts off or refuses leaves such
+places too; without any, nothing was lost in between. It ends with 1 if there are some.
+
 Region, identity and endpoint are those of the emit block that names the stream in the configuration, else of its aws block, else the AWS SDK's
 own; the flags go before. It needs kinesis:ListShards, kinesis:GetShardIterator and kinesis:GetRecords.`,
 		Example: `  kinetail read --stream web-access
   kinetail read --stream web-access --from beginning --once -o json | jq -r .partition_key | sort | uniq -c
   kinetail read --stream web-access --from beginning --limit 100 -o raw
+  kinetail read --stream web-access --from beginning --once --verify-ids
   kinetail read --stream web-access --for 10m --checkpoint /tmp/web-access.json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -62,6 +68,7 @@ own; the flags go before. It needs kinesis:ListShards, kinesis:GetShardIterator 
 	c.Flags().DurationVar(&f.lasting, "for", 0, "end after this time, as 10m; 0 is no limit")
 	c.Flags().BoolVar(&f.once, "once", false, "end when everything that is in the stream is read")
 	c.Flags().BoolVar(&f.asIs, "as-is", false, "leave aggregated and compressed records as they are")
+	c.Flags().BoolVar(&f.verify, "verify-ids", false, "say what is lost and what is repeated by record.id, instead of printing records")
 	c.Flags().StringVar(&f.checkpoint, "checkpoint", "", "remember in this `FILE` how far it came, and go on there")
 	c.Flags().StringVar(&f.region, "region", "", "AWS region")
 	c.Flags().StringVar(&f.profile, "profile", "", "profile of the AWS configuration files")
@@ -81,6 +88,8 @@ func (f *readFlags) check() error {
 		return usageError("-o %s: use text, raw or json", f.output)
 	case f.limit < 0:
 		return usageError("--limit %d: use 1 or more, or 0 for no limit", f.limit)
+	case f.verify && f.output == "raw":
+		return usageError("--verify-ids with -o raw: use text or json")
 	case f.lasting < 0:
 		return usageError("--for %s: use a time above 0", f.lasting)
 	}
@@ -157,9 +166,45 @@ func readStream(cmd *cobra.Command, f *readFlags) error {
 	out := bufio.NewWriterSize(cmd.OutOrStdout(), 64<<10)
 	o.Flush = out.Flush
 	o.Handle = func(r *read.Record) error { return printRecord(out, f.output, r) }
+	if f.verify {
+		return verifyIDs(ctx, cmd, f, o)
+	}
 	s, err := read.Run(ctx, o)
 	printSummary(cmd, f, &s)
 	return err
+}
+
+// verifyIDs reads for the ids alone.
+func verifyIDs(ctx context.Context, cmd *cobra.Command, f *readFlags, o read.Options) error {
+	var v read.Verifier
+	o.Handle = func(r *read.Record) error { v.Add(r); return nil }
+	s, err := read.Run(ctx, o)
+	printSummary(cmd, f, &s)
+	if err != nil {
+		return err
+	}
+	verdict := v.Verdict()
+	out := cmd.OutOrStdout()
+	if f.output == "json" {
+		err = json.NewEncoder(out).Encode(&verdict)
+	} else {
+		_, err = fmt.Fprintf(out, "%d records with an id, of %d files' bodies; %d of them are repeats\n", verdict.Records, verdict.Generations, verdict.Repeated)
+		for _, h := range verdict.Holes {
+			_, _ = fmt.Fprintf(out, "nothing covers bytes %d to %d of generation %s\n", h.Start, h.End, h.Generation)
+		}
+	}
+	switch {
+	case err != nil:
+		return err
+	case verdict.Records == 0:
+		return errors.New("no record has an id: set a field or the partition key to record.id in the flow")
+	case verdict.WithoutID > 0:
+		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "%d records have no id: nothing can be said of them\n", verdict.WithoutID)
+	}
+	if verdict.Lost > 0 {
+		return fmt.Errorf("%d places between records, %s together, are covered by no record: they were lost, or dropped, cut off or refused as the configuration says", verdict.Lost, size(verdict.LostBytes))
+	}
+	return nil
 }
 
 func printSummary(cmd *cobra.Command, f *readFlags, s *read.Summary) {

@@ -88,5 +88,6 @@ func (d *decoder) flow(blk *hcl.Block, aws AWS) *Flow {
 	d.checkHeader(f)
 	d.checkFlow(f)
 	d.hintAtFields(f)
+	d.hintAtID(f)
 	return f
 }

@@ -228,6 +228,12 @@ func TestWarnings(t *testing.T) {
 		{withSteps("set { status = length(record.message) }\nfilter { keep = record.status == 1 && record.message != \"\" }", "template = record.status"), ""},
 		{withSteps("rename { message = \"m\" }", "template = record.m"), ""},
 		{withSteps("parse \"json\" {}\nfilter { keep = record.status == 1 }", "template = record.status"), ""},
+		{withSteps("set { a = record.id }", "template = record.id"), ""},
+		{withSteps("parse \"json\" {}\nfilter { drop = record.id == \"x\" }", ""), "record.id is the record's own id, not a field"},
+		{withSteps("parse \"json\" {}\nfilter { drop = record[\"id\"] == \"x\" }", ""), ""},
+		{withSteps("parse \"json\" {}\nset {\n event = record.id\n request = record[\"id\"]\n}", ""), ""},
+		{withSteps("parse \"json\" {}\nset { id = record.id }", ""), ""},
+		{withSteps("parse \"json\" {}\nremove { fields = [\"id\"] }", "template = record.id"), ""},
 		{"flow \"x\" {\n tail {\n paths = [\"/var/log/x.log\"]\n exclude = [\"**/*.log\"]\n}\n emit \"stdout\" {}\n}\n", `Everything that "/var/log/x.log" could match is excluded`},
 	} {
 		cfg, diags := loadText(t, c.src)

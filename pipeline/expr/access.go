@@ -128,8 +128,30 @@ func (c *compiler) recordTraversal(t hcl.Traversal) node {
 		return c.errorf(t[1].SourceRange(), "Unsupported access", "A field of the record is named by a string, as in record[\"name\"].")
 	}
 	c.checkDash(t)
+	if IsID(t) {
+		return c.traverse(node{static: record.String, eval: recordID}, t[2:])
+	}
 	n := c.fieldNode(name)
 	return c.traverse(n, t[2:])
+}
+
+// IsID says whether a traversal begins with record.id, which is the record's own id and no field of it: a line must not choose what the
+// consumer takes for the same record. A field of that name is record["id"].
+func IsID(t hcl.Traversal) bool {
+	if len(t) < 2 || t.RootName() != "record" {
+		return false
+	}
+	a, ok := t[1].(hcl.TraverseAttr)
+	return ok && a.Name == "id"
+}
+
+func recordID(env *Env) record.Value {
+	if env.ID.Generation == "" {
+		return record.Value{}
+	}
+	start := len(env.arena)
+	env.arena = env.ID.Append(env.arena)
+	return record.Of(env.made(start))
 }
 
 // checkDash refuses names with a dash after a dot: HCL takes record.a-b for one name, people may have meant a difference.

@@ -12,6 +12,8 @@ type Env struct {
 	Record *record.Record
 	// Path, Name and Dir are file.path, file.name and file.dir.
 	Path, Name, Dir string
+	// ID is record.id; null where its Generation is empty: the record is from nowhere.
+	ID record.ID
 	// Host is host.name.
 	Host string
 	// Now is the clock of now.*; nil is time.Now.

@@ -2,6 +2,8 @@ package pipe
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -94,8 +96,16 @@ func Open(o Options) (*Source, error) {
 		}
 		s.reader.Go(s.readPipe)
 	}
-	s.source = &tailer.Source{Flow: o.Flow, Generation: "pipe", Path: path, Name: filepath.Base(path), Dir: filepath.Dir(path)}
+	s.source = &tailer.Source{Flow: o.Flow, Generation: newID(), Path: path, Name: filepath.Base(path), Dir: filepath.Dir(path)}
 	return s, nil
+}
+
+// newID is the generation of what is read from a pipe from now on. It has the form of a file's, so that record.id has: here it says which opening
+// of the pipe, and which bytes since. Nothing is read twice from a pipe, so nobody will see the same id again.
+func newID() string {
+	var random [8]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return fmt.Sprintf("%016x%s", uint64(time.Now().UnixNano()), hex.EncodeToString(random[:]))
 }
 
 // Next waits for records. It returns io.EOF at the end of Input, ErrClosed after Close, and what ctx says.

@@ -152,7 +152,7 @@ func readStream(cmd *cobra.Command, f *readFlags) error {
 			return err
 		}
 	}
-	session, err := agent.Session(ctx, block, agent.Options{Version: Version, Log: log}, "read")
+	session, err := agent.Session(ctx, block, agent.Options{Version: Version, Log: log}, "read", nil)
 	if err != nil {
 		return err
 	}

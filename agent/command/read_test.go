@@ -31,7 +31,7 @@ type writer struct {
 
 func (p *place) writer() *writer {
 	p.t.Helper()
-	session, err := agent.Session(p.t.Context(), config.AWS{Endpoint: p.url}, agent.Options{Log: slog.New(slog.DiscardHandler)}, "test")
+	session, err := agent.Session(p.t.Context(), config.AWS{Endpoint: p.url}, agent.Options{Log: slog.New(slog.DiscardHandler)}, "test", nil)
 	if err != nil {
 		p.t.Fatal(err)
 	}

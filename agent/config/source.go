@@ -150,3 +150,13 @@ func unreadable(path string, err error) hcl.Diagnostics {
 	}
 	return hcl.Diagnostics{{Severity: hcl.DiagError, Summary: fmt.Sprintf("Cannot read the configuration %s", path), Detail: detail}}
 }
+
+// Files are the names of the files that a configuration is read from, without those that cannot be read.
+func Files(path string) []string {
+	s, _ := readSources(path)
+	var names []string
+	for _, f := range s.files {
+		names = append(names, f.name)
+	}
+	return names
+}

@@ -28,6 +28,9 @@ type Options struct {
 	Version string
 	// Logger gets the SDK's own lines, for debugging. Nil means slog.Default.
 	Logger *slog.Logger
+	// Contacted is told the host (and port, if one is named) of every request, those of the credentials' sources included. It may be nil, and
+	// is called by many goroutines.
+	Contacted func(host string)
 }
 
 // Endpoints are URLs per service; empty means Options.Endpoint, else what the SDK finds.

@@ -53,10 +53,14 @@ func (o *Options) transport() (*http.Transport, error) {
 	}, nil
 }
 
-// proxy passes by everything on this machine or its link: the metadata services live there and no proxy can reach them.
+// proxy passes by everything on this machine or its link: the metadata services live there and no proxy can reach them. It is asked about
+// every request, of the credential providers too, and so it knows who is contacted.
 func (o *Options) proxy() func(*http.Request) (*url.URL, error) {
 	fixed, _ := url.Parse(o.Proxy)
 	return func(req *http.Request) (*url.URL, error) {
+		if o.Contacted != nil {
+			o.Contacted(req.URL.Host)
+		}
 		host := req.URL.Hostname()
 		if isLoopback(host) || isMetadata(host) {
 			return nil, nil

@@ -22,6 +22,7 @@ type benchCase struct {
 	emit  string // block of the flow
 	many  bool   // from many files
 	tls   bool
+	json  bool // the endpoint takes JSON alone
 	floor floorKind
 	// each line is a record of the service.
 	single  bool
@@ -30,25 +31,30 @@ type benchCase struct {
 
 const (
 	kinesisTo = "emit \"kinesis\" {\nstream = \"s\"\nshard_rate_limit = \"off\"\n%s\n}\n"
+	kpl       = `aggregate = "kpl"`
+	lines     = "aggregate = \"lines\"\ndelimiter = \"\\n\""
 	packed    = "emit \"firehose\" {\nstream = \"d\"\naggregate = \"lines\"\ndelimiter = \"\\n\"\n}\n"
 )
 
 var cases = []benchCase{
 	{name: "kinesis none", emit: fmt.Sprintf(kinesisTo, ""), floor: singleFloor, single: true},
-	{name: "kinesis kpl", emit: fmt.Sprintf(kinesisTo, `aggregate = "kpl"`), floor: kplFloor},
+	{name: "kinesis none, JSON", emit: fmt.Sprintf(kinesisTo, ""), floor: singleFloor, single: true, json: true},
+	{name: "kinesis kpl", emit: fmt.Sprintf(kinesisTo, kpl), floor: kplFloor},
+	{name: "kinesis kpl, JSON", emit: fmt.Sprintf(kinesisTo, kpl), floor: kplFloor, json: true},
 	{
 		name: "kinesis kpl, key", floor: kplFloor,
-		emit: fmt.Sprintf(kinesisTo, "aggregate = \"kpl\"\norder = \"key\"\npartition_key = split(\" \", record.message)[0]"),
+		emit: fmt.Sprintf(kinesisTo, kpl+"\norder = \"key\"\npartition_key = split(\" \", record.message)[0]"),
 	},
-	{name: "kinesis lines", emit: fmt.Sprintf(kinesisTo, "aggregate = \"lines\"\ndelimiter = \"\\n\""), floor: packedFloor},
-	{name: "firehose packed", emit: packed, floor: packedFloor},
+	{name: "kinesis lines", emit: fmt.Sprintf(kinesisTo, lines), floor: packedFloor},
+	{name: "kinesis lines, JSON", emit: fmt.Sprintf(kinesisTo, lines), floor: packedFloor, json: true},
+	{name: "firehose packed", emit: packed, floor: packedFloor, json: true},
 	{name: "stdout", emit: "emit \"stdout\" {\ndelimiter = \"\\n\"\n}\n", floor: writeFloor},
 	{
-		name: "combined, JSON, kpl", steps: "parse \"combined\" {}\n", floor: kplFloor,
-		emit: fmt.Sprintf(kinesisTo, "aggregate = \"kpl\"\nformat = \"json\""),
+		name: "combined to JSON, kpl", steps: "parse \"combined\" {}\n", floor: kplFloor,
+		emit: fmt.Sprintf(kinesisTo, kpl+"\nformat = \"json\""),
 	},
-	{name: "kpl, 100 files", emit: fmt.Sprintf(kinesisTo, `aggregate = "kpl"`), many: true, floor: kplFloor},
-	{name: "kpl, TLS", emit: fmt.Sprintf(kinesisTo, `aggregate = "kpl"`), tls: true, floor: kplFloor},
+	{name: "kpl, 100 files", emit: fmt.Sprintf(kinesisTo, kpl), many: true, floor: kplFloor},
+	{name: "kpl, TLS", emit: fmt.Sprintf(kinesisTo, kpl), tls: true, floor: kplFloor},
 }
 
 // measure runs the case once, and its floor.
@@ -59,7 +65,7 @@ func (c *benchCase) measure(ctx context.Context, binary string, l *logs) error {
 	}
 	defer os.RemoveAll(dir)
 	srv, err := awslocal.New(awslocal.Options{
-		NoRates: true, Discard: true, TLS: c.tls,
+		NoRates: true, Discard: true, TLS: c.tls, JSONOnly: c.json,
 		Streams:         []awslocal.StreamConfig{{Name: "s", Shards: 4}},
 		DeliveryStreams: []awslocal.DeliveryStreamConfig{{Name: "d"}},
 	})
@@ -88,7 +94,7 @@ func (c *benchCase) measure(ctx context.Context, binary string, l *logs) error {
 			return err
 		}
 	}
-	floor, err := runFloor(ctx, c.floor, c.tls, l)
+	floor, err := runFloor(ctx, c.floor, !c.json, c.tls, l)
 	if err != nil {
 		return fmt.Errorf("measure the floor: %w", err)
 	}

@@ -28,7 +28,7 @@ type floorKind string
 
 const (
 	writeFloor  floorKind = "write"  // read, find the line ends, write
-	packedFloor floorKind = "packed" // and base64 of whole aggregates, SHA-256 of the body, to a socket
+	packedFloor floorKind = "packed" // and base64 of whole aggregates if it is JSON, SHA-256 of the body, to a socket, and its answer
 	kplFloor    floorKind = "kpl"    // and MD5 of each aggregate
 	singleFloor floorKind = "single" // as packed, each line by itself with what stands around it
 )
@@ -38,12 +38,16 @@ const (
 	floorAggregate = 51_200
 	floorRecords   = 500
 	// What an answer has for each record: a shard and a sequence number.
-	floorAnswer = len(`{"SequenceNumber":"49671246667600917366826164893127168236784628374614867970","ShardId":"shardId-000000000000"},`)
+	floorAnswerCBOR = len("\xa2\x6eSequenceNumber\x78\x3849671246667600917366826164893127168236784628374614867970\x67ShardId\x74shardId-000000000000")
+	floorAnswerJSON = len(`{"SequenceNumber":"49671246667600917366826164893127168236784628374614867970","ShardId":"shardId-000000000000"},`)
 )
 
 // runFloor measures a floor in a process of its own and returns its seconds of CPU.
-func runFloor(ctx context.Context, kind floorKind, secure bool, l *logs) (float64, error) {
-	address, mode, ca := "", "plain", []byte(nil)
+func runFloor(ctx context.Context, kind floorKind, cbor, secure bool, l *logs) (float64, error) {
+	address, mode, ca, dialect := "", "plain", []byte(nil), "json"
+	if cbor {
+		dialect = "cbor"
+	}
 	if kind != writeFloor {
 		peer, err := newPeer(secure)
 		if err != nil {
@@ -59,7 +63,7 @@ func runFloor(ctx context.Context, kind floorKind, secure bool, l *logs) (float6
 	if err != nil {
 		return 0, err
 	}
-	cmd := exec.CommandContext(ctx, self, floorCommand, string(kind), l.one, address, mode) // #nosec G204 -- ourselves
+	cmd := exec.CommandContext(ctx, self, floorCommand, string(kind), l.one, address, mode, dialect) // #nosec G204 -- ourselves
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(ca), os.Stderr
 	if err := cmd.Run(); err != nil {
 		return 0, err
@@ -102,7 +106,7 @@ func newPeer(secure bool) (*peer, error) {
 // serve reads bodies, each after its length and that of the answer it wants.
 func serve(conn net.Conn) {
 	defer conn.Close()
-	answer := make([]byte, floorRecords*floorAnswer)
+	answer := make([]byte, floorRecords*floorAnswerJSON)
 	_, _ = rand.Read(answer)
 	buf := make([]byte, 256<<10)
 	var head [8]byte
@@ -124,17 +128,17 @@ func serve(conn net.Conn) {
 	}
 }
 
-// floorMain is the process: kind, file, address, plain or tls.
+// floorMain is the process: kind, file, address, plain or tls, json or cbor.
 func floorMain(args []string) error {
-	if len(args) != 4 {
-		return errors.New("floor KIND FILE ADDRESS plain|tls")
+	if len(args) != 5 {
+		return errors.New("floor KIND FILE ADDRESS plain|tls json|cbor")
 	}
 	in, err := os.Open(args[1])
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	f := &floor{kind: floorKind(args[0])}
+	f := &floor{kind: floorKind(args[0]), cbor: args[4] == "cbor"}
 	switch {
 	case f.kind == writeFloor:
 		f.out, err = os.OpenFile(os.DevNull, os.O_WRONLY, 0)
@@ -158,6 +162,7 @@ func floorMain(args []string) error {
 // floor does what cannot be left out.
 type floor struct {
 	kind   floorKind
+	cbor   bool
 	out    io.ReadWriteCloser
 	body   []byte
 	answer []byte
@@ -228,19 +233,23 @@ func (f *floor) send(lines []byte, records int) error {
 	}
 	sum := sha256.Sum256(f.body)
 	f.marks += int(sum[0])
+	wanted := records * floorAnswerJSON
+	if f.cbor {
+		wanted = records * floorAnswerCBOR
+	}
 	var head [8]byte
-	binary.BigEndian.PutUint32(head[:4], uint32(len(f.body)))         // #nosec G115 -- 1 MiB in base64
-	binary.BigEndian.PutUint32(head[4:], uint32(records*floorAnswer)) // #nosec G115 -- 500 at most
+	binary.BigEndian.PutUint32(head[:4], uint32(len(f.body))) // #nosec G115 -- 1 MiB in base64
+	binary.BigEndian.PutUint32(head[4:], uint32(wanted))      // #nosec G115 -- 500 at most
 	if _, err := f.out.Write(head[:]); err != nil {
 		return err
 	}
 	if _, err := f.out.Write(f.body); err != nil {
 		return err
 	}
-	if n := records * floorAnswer; cap(f.answer) < n {
-		f.answer = make([]byte, n)
+	if cap(f.answer) < wanted {
+		f.answer = make([]byte, wanted)
 	}
-	if _, err := io.ReadFull(f.out, f.answer[:records*floorAnswer]); err != nil {
+	if _, err := io.ReadFull(f.out, f.answer[:wanted]); err != nil {
 		return fmt.Errorf("read the answer: %w", err)
 	}
 	return nil
@@ -248,6 +257,13 @@ func (f *floor) send(lines []byte, records int) error {
 
 // add is a record with what stands around it.
 func (f *floor) add(data []byte) {
+	if f.cbor {
+		f.body = append(f.body, "\xa2\x64Data\x5a"...)
+		f.body = binary.BigEndian.AppendUint32(f.body, uint32(len(data))) // #nosec G115 -- 1 MiB at most
+		f.body = append(f.body, data...)
+		f.body = append(f.body, "\x6cPartitionKey\x78\x200123456789abcdef0123456789abcdef"...)
+		return
+	}
 	f.body = append(f.body, `{"Data":"`...)
 	f.body = base64.StdEncoding.AppendEncode(f.body, data)
 	f.body = append(f.body, `","PartitionKey":"0123456789abcdef0123456789abcdef"},`...)

@@ -152,6 +152,11 @@ func (s *Server) serveCall(c *call) {
 			c.put.release()
 		}
 	}()
+	if s.opts.JSONOnly && c.codec == codecCBOR {
+		c.codec = codecJSON
+		c.refuse(clientError("SerializationException", "the body is no JSON"))
+		return
+	}
 	if err := c.open(); err != nil {
 		c.refuse(err)
 		return

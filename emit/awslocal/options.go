@@ -23,6 +23,9 @@ type Options struct {
 	// Samples is how many records Discard keeps, 10 by default; negative keeps none.
 	Samples int
 
+	// JSONOnly refuses CBOR of Kinesis' older protocol, as endpoints do that know only awsJson1.1.
+	JSONOnly bool
+
 	// FirehoseDir is the folder that stands for the S3 bucket. Empty: delivered records are held in memory only.
 	FirehoseDir string
 

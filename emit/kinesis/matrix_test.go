@@ -18,6 +18,7 @@ import (
 
 	"github.com/kinetail/kinetail/emit/awslocal"
 	"github.com/kinetail/kinetail/emit/awslocal/readback"
+	"github.com/kinetail/kinetail/emit/wire"
 )
 
 // inProcess calls the service without a network, so that time may be a bubble's.
@@ -49,9 +50,9 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-func processed(t *testing.T, shards int) (*awslocal.Server, *kinesis.Client) {
+func processed(t *testing.T, shards int, jsonOnly bool) (*awslocal.Server, *kinesis.Client) {
 	t.Helper()
-	s, err := awslocal.New(awslocal.Options{Seed: 7, Streams: []awslocal.StreamConfig{{Name: "s", Shards: shards}}})
+	s, err := awslocal.New(awslocal.Options{Seed: 7, JSONOnly: jsonOnly, Streams: []awslocal.StreamConfig{{Name: "s", Shards: shards}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +61,7 @@ func processed(t *testing.T, shards int) (*awslocal.Server, *kinesis.Client) {
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "secret"}, nil
 		}),
-	})
+	}, wire.Kinesis)
 }
 
 // TestFaultMatrix is every class of error, before the write, after it, and for single records, against every way of packing: nothing
@@ -92,18 +93,21 @@ func TestFaultMatrix(t *testing.T) {
 		"clock":            {Kind: awslocal.ClockSkew, Delay: time.Hour},
 	}
 	for name, fault := range faults {
+		t.Run(name+"/kpl/order=key/JSON", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { matrix(t, fault, "kpl", "key", true) })
+		})
 		for _, aggregate := range []string{"none", "kpl", "lines"} {
 			for _, order := range []string{"none", "key"} {
 				t.Run(fmt.Sprintf("%s/%s/order=%s", name, aggregate, order), func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) { matrix(t, fault, aggregate, order) })
+					synctest.Test(t, func(t *testing.T) { matrix(t, fault, aggregate, order, false) })
 				})
 			}
 		}
 	}
 }
 
-func matrix(t *testing.T, fault awslocal.Fault, aggregate, order string) {
-	s, client := processed(t, 3)
+func matrix(t *testing.T, fault awslocal.Fault, aggregate, order string, jsonOnly bool) {
+	s, client := processed(t, 3, jsonOnly)
 	defer s.Close()
 	d := destination(t, client, func(o *options) {
 		o.Aggregate, o.Order, o.AggregateSize, o.ShardRateLimit = aggregate, order, 1000, 1.5

@@ -23,7 +23,7 @@ func TestSharedShards(t *testing.T) {
 	for _, load := range []float64{0.9, 1.5} {
 		t.Run(fmt.Sprintf("load=%.0f%%", load*100), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, client := processed(t, shards)
+				s, client := processed(t, shards, false)
 				defer s.Close()
 				ctx, cancel := context.WithTimeout(t.Context(), seconds*time.Second)
 				defer cancel()

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"context"
+	"errors"
 
 	"github.com/aws/smithy-go/middleware"
 
@@ -11,24 +12,42 @@ import (
 
 // loan holds the body of one call until the call has returned. The SDK never closes a body that it is given, and only then is it sure
 // that nobody reads it any more: net/http reads it behind a lock, and the SDK takes it away as soon as the transport has returned.
-type loan struct{ body *[]byte }
+type loan struct {
+	body *[]byte
+	cbor bool // it is in CBOR
+}
 
 type loanKey struct{}
 
-// lend adds to each call a loan, which ends with the call.
+// lend adds to each call a loan, which ends with the call. A call that was refused for its dialect is made again in the other, with
+// another loan.
 func lend(stack *middleware.Stack) error {
 	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("KinetailBody",
 		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
-			l := &loan{}
-			defer func() { buffer.Put(l.body) }()
-			return next.HandleInitialize(middleware.WithStackValue(ctx, loanKey{}, l), in)
+			out, meta, err := withLoan(ctx, in, next)
+			if errors.Is(err, errRefused) {
+				return withLoan(ctx, in, next)
+			}
+			return out, meta, err
 		}), middleware.Before)
+}
+
+func withLoan(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+	l := &loan{}
+	defer func() { buffer.Put(l.body) }()
+	return next.HandleInitialize(middleware.WithStackValue(ctx, loanKey{}, l), in)
+}
+
+// loanOf is the loan of a call; nil where there is none.
+func loanOf(ctx context.Context) *loan {
+	l, _ := middleware.GetStackValue(ctx, loanKey{}).(*loan)
+	return l
 }
 
 // newBody writes a body of about size bytes, which is good until the call of ctx has returned.
 func newBody(ctx context.Context, size int, write func([]byte) []byte) *bytes.Reader {
-	l, ok := middleware.GetStackValue(ctx, loanKey{}).(*loan)
-	if !ok || l.body != nil {
+	l := loanOf(ctx)
+	if l == nil || l.body != nil {
 		return bytes.NewReader(write(make([]byte, 0, size)))
 	}
 	l.body = buffer.Get(size)

@@ -20,26 +20,36 @@ const maxAnswer = 4 << 20
 
 // Kinesis is an option of the SDK's client: its PutRecords is written and read here.
 func Kinesis(o *kinesis.Options) {
-	o.Protocol = protocol{o.Protocol}
+	o.Protocol = protocol{o.Protocol, &dialect{}}
 	o.APIOptions = append(o.APIOptions, lend)
 }
 
 // Firehose is the same for PutRecordBatch.
 func Firehose(o *firehose.Options) {
-	o.Protocol = protocol{o.Protocol}
+	o.Protocol = protocol{o.Protocol, nil}
 	o.APIOptions = append(o.APIOptions, lend)
 }
 
 // protocol is the SDK's, but for the two calls.
-type protocol struct{ smithyhttp.ClientProtocol }
+type protocol struct {
+	smithyhttp.ClientProtocol
+	dialect *dialect // of Kinesis; nil: JSON
+}
 
 // SerializeRequest writes the request of a call.
 func (p protocol) SerializeRequest(ctx context.Context, schema *smithy.OperationSchema, in smithy.Serializable, req *smithyhttp.Request) error {
 	switch in := in.(type) {
 	case *kinesis.PutRecordsInput:
-		if in.DryRun == nil && in.StreamId == nil { // else it is a probe, which has time
-			return p.with(ctx, schema, &kinesis.PutRecordsInput{}, req, putRecordsSize(in), func(b []byte) []byte { return appendPutRecords(b, in) })
+		if in.DryRun != nil || in.StreamId != nil {
+			break // it is a probe, which has time
 		}
+		if l := loanOf(ctx); l != nil && !p.dialect.json.Load() {
+			l.cbor = true
+			err := p.with(ctx, schema, &kinesis.PutRecordsInput{}, req, putRecordsSizeCBOR(in), func(b []byte) []byte { return appendPutRecordsCBOR(b, in) })
+			req.Header.Set("Content-Type", cborType)
+			return err
+		}
+		return p.with(ctx, schema, &kinesis.PutRecordsInput{}, req, putRecordsSize(in), func(b []byte) []byte { return appendPutRecords(b, in) })
 	case *firehose.PutRecordBatchInput:
 		return p.with(ctx, schema, &firehose.PutRecordBatchInput{}, req, putRecordBatchSize(in), func(b []byte) []byte { return appendPutRecordBatch(b, in) })
 	}
@@ -61,10 +71,19 @@ func (p protocol) with(ctx context.Context, schema *smithy.OperationSchema, empt
 
 // DeserializeResponse reads the answer to a call. What is not a good one is left to the SDK.
 func (p protocol) DeserializeResponse(ctx context.Context, schema *smithy.OperationSchema, types *smithy.TypeRegistry, resp *smithyhttp.Response, out smithy.Deserializable) error {
+	if l := loanOf(ctx); l != nil && l.cbor && resp.StatusCode != http.StatusOK {
+		if err := p.dialect.fault(resp); err != nil {
+			return err
+		}
+	}
 	if resp.StatusCode == http.StatusOK {
 		switch out := out.(type) {
 		case *kinesis.PutRecordsOutput:
-			return read(resp, func(b []byte) error { return parsePutRecords(b, out) })
+			parse := parsePutRecords
+			if isCBOR(resp.Header) {
+				parse = parsePutRecordsCBOR
+			}
+			return read(resp, func(b []byte) error { return parse(b, out) })
 		case *firehose.PutRecordBatchOutput:
 			return read(resp, func(b []byte) error { return parsePutRecordBatch(b, out) })
 		}

@@ -27,7 +27,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func serve(t *testing.T, faults ...awslocal.Fault) (*awslocal.Server, aws.Config) {
 	t.Helper()
+	return serveIn(t, false, faults...)
+}
+
+func serveIn(t *testing.T, jsonOnly bool, faults ...awslocal.Fault) (*awslocal.Server, aws.Config) {
+	t.Helper()
 	srv, err := awslocal.New(awslocal.Options{
+		JSONOnly:        jsonOnly,
 		Streams:         []awslocal.StreamConfig{{Name: "s", Shards: 3}},
 		DeliveryStreams: []awslocal.DeliveryStreamConfig{{Name: "d"}},
 		NoRates:         true,
@@ -74,17 +80,17 @@ func records(n int) []types.PutRecordsRequestEntry {
 	return all
 }
 
-// What we write and what the SDK writes are stored alike, and what we read is what the SDK reads, but for sequence numbers.
+// What we write, in CBOR or JSON, and what the SDK writes are stored alike, and what we read is what the SDK reads, but for sequence numbers.
 func TestPutRecordsIsAsTheSDKs(t *testing.T) {
 	for name, faults := range map[string][]awslocal.Fault{
 		"accepted":  nil,
 		"throttled": {{Kind: awslocal.Throttle, Service: "kinesis", Share: 0.5}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var stored [2][]awslocal.Record
-			var out [2]*kinesis.PutRecordsOutput
-			for i, option := range []func(*kinesis.Options){func(*kinesis.Options) {}, Kinesis} {
-				srv, cfg := serve(t, faults...)
+			var stored [3][]awslocal.Record
+			var out [3]*kinesis.PutRecordsOutput
+			for i, option := range []func(*kinesis.Options){func(*kinesis.Options) {}, Kinesis, Kinesis} {
+				srv, cfg := serveIn(t, i == 2, faults...)
 				var err error
 				out[i], err = kinesis.NewFromConfig(cfg, option).PutRecords(t.Context(), &kinesis.PutRecordsInput{StreamName: aws.String("s"), Records: records(100)})
 				if err != nil {
@@ -95,17 +101,19 @@ func TestPutRecordsIsAsTheSDKs(t *testing.T) {
 					return true
 				})
 			}
-			if diff := cmp.Diff(stored[0], stored[1]); diff != "" {
-				t.Errorf("stored otherwise:\n%s", diff)
-			}
-			if *out[0].FailedRecordCount != *out[1].FailedRecordCount || len(out[0].Records) != len(out[1].Records) {
-				t.Fatalf("%d of %d failed, the SDK says %d of %d", *out[1].FailedRecordCount, len(out[1].Records), *out[0].FailedRecordCount, len(out[0].Records))
-			}
-			for i, want := range out[0].Records {
-				got := out[1].Records[i]
-				if aws.ToString(got.ShardId) != aws.ToString(want.ShardId) || aws.ToString(got.ErrorCode) != aws.ToString(want.ErrorCode) ||
-					aws.ToString(got.ErrorMessage) != aws.ToString(want.ErrorMessage) {
-					t.Fatalf("record %d: %+v, the SDK says %+v", i, got, want)
+			for k, ours := range out[1:] {
+				if diff := cmp.Diff(stored[0], stored[1+k]); diff != "" {
+					t.Errorf("stored otherwise:\n%s", diff)
+				}
+				if *out[0].FailedRecordCount != *ours.FailedRecordCount || len(out[0].Records) != len(ours.Records) {
+					t.Fatalf("%d of %d failed, the SDK says %d of %d", *ours.FailedRecordCount, len(ours.Records), *out[0].FailedRecordCount, len(out[0].Records))
+				}
+				for i, want := range out[0].Records {
+					got := ours.Records[i]
+					if aws.ToString(got.ShardId) != aws.ToString(want.ShardId) || aws.ToString(got.ErrorCode) != aws.ToString(want.ErrorCode) ||
+						aws.ToString(got.ErrorMessage) != aws.ToString(want.ErrorMessage) {
+						t.Fatalf("record %d: %+v, the SDK says %+v", i, got, want)
+					}
 				}
 			}
 		})

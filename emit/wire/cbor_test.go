@@ -1,0 +1,209 @@
+package wire
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/fxamacker/cbor/v2"
+
+	"github.com/kinetail/kinetail/emit/retry"
+)
+
+// Another implementation reads what we write.
+func TestBodiesAreCBOR(t *testing.T) {
+	in := &kinesis.PutRecordsInput{StreamName: aws.String("s"), Records: records(500)}
+	for i, size := range []int{0, 23, 24, 255, 256, 65535, 65536, 1 << 20} {
+		in.Records[i].Data = make([]byte, size)
+	}
+	in.Records[499].PartitionKey = aws.String("no UTF-8: \xff")
+	text := appendPutRecordsCBOR(nil, in)
+	var got struct {
+		Records []struct {
+			Data            []byte
+			PartitionKey    string
+			ExplicitHashKey *string
+		}
+		StreamName string
+		StreamARN  *string
+	}
+	if err := cbor.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.StreamName != "s" || got.StreamARN != nil || len(got.Records) != 500 {
+		t.Errorf("%q, %v, %d records", got.StreamName, got.StreamARN, len(got.Records))
+	}
+	for i, r := range got.Records {
+		want := in.Records[i]
+		if !bytes.Equal(r.Data, want.Data) || r.PartitionKey != strings.ToValidUTF8(*want.PartitionKey, "\uFFFD") || aws.ToString(r.ExplicitHashKey) != aws.ToString(want.ExplicitHashKey) {
+			t.Errorf("record %d: %+v", i, r)
+		}
+	}
+	if size := putRecordsSizeCBOR(in); len(text) > size || size > len(text)+len(text)/4 {
+		t.Errorf("%d bytes were expected, it has %d", size, len(text))
+	}
+}
+
+// answers are the same in all the forms that CBOR has for it.
+func TestAnswersInCBOR(t *testing.T) {
+	plain, err := cbor.Marshal(map[string]any{
+		"FailedRecordCount": 1, "EncryptionType": nil, "More": []any{1.5, -3, true, map[string]any{"a": []byte{1}}, cbor.Tag{Number: 1, Content: 5}},
+		"Records": []map[string]any{
+			{"ShardId": "shardId-000000000001", "SequenceNumber": "4967"},
+			{"ErrorCode": "InternalFailure", "ErrorMessage": "Internal service failure.", "ShardId": nil},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As Jackson writes it, which the service uses: open maps and lists; and a text in two pieces.
+	open := "\xbf\x71FailedRecordCount\x01\x67Records\x9f" +
+		"\xbf\x6eSequenceNumber\x644967\x67ShardId\x7f\x68shardId-\x6c000000000001\xff\xff" +
+		"\xbf\x69ErrorCode\x6fInternalFailure\x6cErrorMessage\x78\x19Internal service failure.\xff\xff\xff"
+	want := []types.PutRecordsResultEntry{
+		{ShardId: aws.String("shardId-000000000001")},
+		{ErrorCode: aws.String("InternalFailure"), ErrorMessage: aws.String("Internal service failure.")},
+	}
+	for name, answer := range map[string][]byte{"another implementation's": plain, "open": []byte(open)} {
+		var out kinesis.PutRecordsOutput
+		if err := parsePutRecordsCBOR(answer, &out); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for i := range want {
+			if *out.FailedRecordCount != 1 || aws.ToString(out.Records[i].ShardId) != aws.ToString(want[i].ShardId) ||
+				aws.ToString(out.Records[i].ErrorCode) != aws.ToString(want[i].ErrorCode) || aws.ToString(out.Records[i].ErrorMessage) != aws.ToString(want[i].ErrorMessage) {
+				t.Errorf("%s: record %d is %+v", name, i, out.Records[i])
+			}
+		}
+		for n := range answer {
+			if err := parsePutRecordsCBOR(answer[:n], &kinesis.PutRecordsOutput{}); err == nil {
+				t.Errorf("%s: %d of %d bytes are taken for an answer", name, n, len(answer))
+			}
+		}
+	}
+}
+
+// script is an endpoint that answers requests in CBOR by itself, and accepts those in JSON.
+type script struct {
+	status      int
+	kind, body  string
+	errorType   string
+	inCBOR, all int
+}
+
+func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	s.all++
+	if r.Header.Get("Content-Type") != cborType {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		fmt.Fprint(w, `{"FailedRecordCount":0,"Records":[{"ShardId":"shardId-000000000000","SequenceNumber":"1"}]}`)
+		return
+	}
+	s.inCBOR++
+	w.Header().Set("Content-Type", s.kind)
+	if s.errorType != "" {
+		w.Header().Set("X-Amzn-Errortype", s.errorType)
+	}
+	w.WriteHeader(s.status)
+	fmt.Fprint(w, s.body)
+}
+
+func encode(t *testing.T, v any) string {
+	t.Helper()
+	b, err := cbor.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// Whatever an endpoint without CBOR says to it, its records are sent in JSON in the same call, and so are all that follow. What has nothing
+// to do with CBOR stays what it is.
+func TestDialect(t *testing.T) {
+	const jsonType, html = "application/x-amz-json-1.1", "<html>no</html>"
+	said := func(code string) string { return encode(t, map[string]string{"__type": code, "message": "why"}) }
+	for name, c := range map[string]struct {
+		script
+		want retry.Class // of the first call
+		json bool        // is spoken from then on
+	}{
+		"no JSON":                      {script{status: 400, kind: jsonType, body: `{"__type":"SerializationException"}`}, retry.None, true},
+		"no members":                   {script{status: 400, kind: jsonType, body: `{"__type":"com.amazonaws.kinesis#ValidationException"}`}, retry.None, true},
+		"not that type":                {script{status: 415, kind: "text/html", body: html}, retry.None, true},
+		"a firewall":                   {script{status: 403, kind: "text/html", body: html}, retry.None, true},
+		"nothing":                      {script{status: 404}, retry.None, true},
+		"serialization, in CBOR":       {script{status: 400, kind: cborType, body: said("SerializationException")}, retry.None, true},
+		"unknown operation":            {script{status: 400, kind: jsonType, errorType: "UnknownOperationException"}, retry.None, true},
+		"it falls over":                {script{status: 500, kind: "text/html", body: html}, retry.Transient, true},
+		"says CBOR, is not":            {script{status: 400, kind: cborType, body: html}, retry.None, true},
+		"expired, in JSON":             {script{status: 400, kind: jsonType, body: `{"__type":"ExpiredTokenException"}`}, retry.Credentials, false},
+		"expired, in CBOR":             {script{status: 400, kind: cborType, body: said("ExpiredTokenException")}, retry.Credentials, false},
+		"denied":                       {script{status: 400, kind: cborType, body: said("com.amazonaws.kinesis#AccessDeniedException")}, retry.Configuration, false},
+		"too fast":                     {script{status: 400, kind: cborType, body: said("ProvisionedThroughputExceededException")}, retry.Throttle, false},
+		"a proxy's limit":              {script{status: 413, kind: "text/html", body: html}, retry.Data, false},
+		"a proxy's rate":               {script{status: 429, kind: "text/html", body: html}, retry.Throttle, false},
+		"a bad record":                 {script{status: 400, kind: cborType, body: said("InvalidArgumentException")}, retry.Data, false},
+		"the service's fault":          {script{status: 500, kind: cborType, body: said("InternalFailure")}, retry.Transient, false},
+		"a proxy without its upstream": {script{status: 503, kind: "text/html", body: html}, retry.Transient, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := httptest.NewServer(&c.script)
+			defer srv.Close()
+			client := kinesis.NewFromConfig(aws.Config{
+				Region: "us-east-1", BaseEndpoint: &srv.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""), HTTPClient: patient{},
+				Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+			}, Kinesis)
+			put := func() retry.Fault {
+				_, err := client.PutRecords(t.Context(), &kinesis.PutRecordsInput{StreamName: aws.String("s"), Records: records(1)})
+				return retry.Classify(err)
+			}
+			fault := put()
+			if fault.Class != c.want {
+				t.Errorf("the first call: %s, want %s (%s)", fault.Class, c.want, fault)
+			}
+			if fault.Class != retry.None && strings.HasPrefix(c.body, "\xa2") && fault.Message != "why" {
+				t.Errorf("the message is %q", fault.Message)
+			}
+			fault = put()
+			if c.json && (fault.Class != retry.None || c.inCBOR != 1) || !c.json && c.inCBOR != 2 {
+				t.Errorf("of %d calls %d were in CBOR; the second: %s", c.all, c.inCBOR, fault)
+			}
+			if diff := c.all - 2; diff != 0 && c.want != retry.None || diff != 1 && c.want == retry.None {
+				t.Errorf("%d calls", c.all)
+			}
+		})
+	}
+}
+
+func FuzzCBOR(f *testing.F) {
+	for _, v := range []any{
+		map[string]any{"Records": []map[string]string{{"ShardId": "a"}, {"ErrorCode": "b", "ErrorMessage": "c"}}, "x": cbor.Tag{Number: 1, Content: 1}},
+		map[string]any{"__type": "a", "message": "b"},
+	} {
+		b, err := cbor.Marshal(v)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Add([]byte("\xbf\x67Records\x9f\xbf\xff\xff\xff"))
+	f.Fuzz(func(t *testing.T, answer []byte) {
+		var mine kinesis.PutRecordsOutput
+		if err := parsePutRecordsCBOR(answer, &mine); err == nil {
+			var theirs struct{ Records []map[string]any }
+			if err := cbor.Unmarshal(answer, &theirs); err == nil && len(theirs.Records) != len(mine.Records) {
+				t.Errorf("%d results, another implementation has %d", len(mine.Records), len(theirs.Records))
+			}
+		}
+		_, _, _ = parseErrorCBOR(answer)
+	})
+}

@@ -79,12 +79,20 @@ func (f *Follower) mainName(at []*entry) *entry {
 	return at[0]
 }
 
-// firstScan says that the first scan of the pattern that found e is not done yet.
-func (f *Follower) firstScan(e *entry) bool {
+// firstScan says that the first scan of the pattern that found e is not done yet. A rotated name that no pattern found goes with its file.
+func (f *Follower) firstScan(e *entry, root string) bool {
 	if f.opts.Store == nil {
 		return f.sweeps == 1
 	}
-	return f.opts.Store.FirstScan(f.opts.Flow, e.pattern)
+	if e.pattern != "" {
+		return f.opts.Store.FirstScan(f.opts.Flow, e.pattern)
+	}
+	for _, g := range f.paths {
+		if matchAny([]glob{g}, root) {
+			return f.opts.Store.FirstScan(f.opts.Flow, g.pattern)
+		}
+	}
+	return false
 }
 
 // compareAge orders entries of one path older first, by name and else by when they were last written; the live name is the newest.
@@ -111,7 +119,7 @@ func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]
 		return nil, nil
 	}
 	rotated := root != e.path
-	first := f.firstScan(e)
+	first := f.firstScan(e, root)
 	since := f.since(newest[root])
 	if d, ok := f.denied[key]; ok { // what holds is what held when it came to light
 		first, since = d.first, d.since
@@ -150,7 +158,7 @@ func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]
 	}
 	beginning := f.opts.StartAt == "beginning"
 	switch {
-	case e.sibling && first && beginning && rotated:
+	case e.sibling && beginning && rotated && (first || e.pattern == ""):
 	case e.sibling && (!rotated || !newer(e, since)):
 		return ignore()
 	case kind != "" && first && !beginning:

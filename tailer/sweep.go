@@ -26,6 +26,7 @@ func (f *Follower) sweep(ctx context.Context, now clock) {
 	f.early = false
 	sv, settled := f.settledSurvey()
 	defer sv.w.close()
+	took := f.took(began) // and not what follows: after the start, or 10,000 new files, nobody would look again for minutes
 	for _, g := range f.gens {
 		f.locate(g, sv, now)
 	}
@@ -59,7 +60,6 @@ func (f *Follower) sweep(ctx context.Context, now clock) {
 	f.mu.Unlock()
 	f.lookedAt = f.wall()
 	f.haveLooked(f.lookedAt)
-	took := f.took(began)
 	f.nextSweep = now + max(f.opts.SweepInterval, took*restShare)
 	f.pace = now + took*sweepShare
 	if f.early {

@@ -128,8 +128,11 @@ func makeFiles(t *testing.T, dir string, n int) {
 func flow(name, dir, stream string) string {
 	return fmt.Sprintf(`
 flow %q {
-  tail           { paths = [%q] }
-  emit "kinesis" { stream = %q }
+  tail { paths = [%q] }
+  emit "kinesis" {
+    stream           = %q
+    shard_rate_limit = "off"
+  }
 }`, name, filepath.Join(dir, "logs", "*.log"), stream)
 }
 

@@ -4,7 +4,6 @@ package bounds
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -22,13 +21,17 @@ type cgroup struct {
 // newCgroup makes one, of version 2 or 1. An error says that this machine does not let us: that needs root, and a memory controller.
 func newCgroup(t *testing.T, limit int64) (*cgroup, error) {
 	t.Helper()
-	name := fmt.Sprintf("kinetail-bounds-%d", os.Getpid())
 	var errs []error
 	for _, c := range []cgroup{
-		{"/sys/fs/cgroup/" + name, "memory.max", "memory.peak", "memory.events"},
-		{"/sys/fs/cgroup/memory/" + name, "memory.limit_in_bytes", "memory.max_usage_in_bytes", "memory.failcnt"},
+		{"/sys/fs/cgroup", "memory.max", "memory.peak", "memory.events"},
+		{"/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.max_usage_in_bytes", "memory.failcnt"},
 	} {
-		if err := os.Mkdir(c.dir, 0o755); err != nil {
+		if _, err := os.Stat(filepath.Join(c.dir, "cgroup.procs")); err != nil { // that version is not mounted there
+			errs = append(errs, err)
+			continue
+		}
+		var err error
+		if c.dir, err = os.MkdirTemp(c.dir, "kinetail-bounds-*"); err != nil {
 			errs = append(errs, err)
 			continue
 		}

@@ -67,7 +67,9 @@ func living(t *testing.T, d time.Duration, withDead bool) float64 {
 	a.until("it is ready", 30*time.Second, func() bool { return time.Since(a.began) > 3*time.Second })
 	writers.Go(func() { write(t, filepath.Join(dir, "logs", "live.log"), rate, 0, &stop, &liveLines) })
 	if withDead {
-		writers.Go(func() { write(t, filepath.Join(dir, "dead", "logs", "hot.log"), 4000, 10*time.Second, &stop, &deadLines) })
+		writers.Go(func() {
+			write(t, filepath.Join(dir, "dead", "logs", "hot.log"), 4000, 10*time.Second, &stop, &deadLines)
+		})
 	}
 	time.Sleep(settle)
 	from, at := s.Counters().Records, time.Now()
@@ -110,7 +112,7 @@ func makePartials(t *testing.T, dir string) {
 // write appends lines of 260 bytes, so many a second, until stop, and renames the file now and then.
 func write(t *testing.T, path string, rate int, rotate time.Duration, stop *atomic.Bool, lines *atomic.Int64) {
 	const tick = 20 * time.Millisecond
-	line := append(bytes.Repeat([]byte("0123456789"), 26)[:259], '\n')
+	line := []byte(strings.Repeat("0123456789", 26)[:259] + "\n")
 	block := bytes.Repeat(line, rate/int(time.Second/tick))
 	began, rotations := time.Now(), 0
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

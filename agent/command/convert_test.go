@@ -37,7 +37,7 @@ func TestConvert(t *testing.T) {
 const anyOrder = ", in any order"
 
 var (
-	stampText = regexp.MustCompile(`\\"ts\\":[0-9]{13}`)
+	stampText = regexp.MustCompile(`(\\"ts\\":)[0-9]{13}|(\\"metadataTimestamp\\":)\\"[0-9T:.Z-]{24}\\"`)
 	outerAWS  = regexp.MustCompile(`(?m)^aws \{\n`)
 )
 
@@ -114,7 +114,7 @@ func (p *place) sent(name string) string {
 	kind, stream, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(name, "records "), anyOrder), " ")
 	var got strings.Builder
 	each := func(r awslocal.Record) bool {
-		line := stampText.ReplaceAllString(strconv.Quote(string(r.Data)), `\"ts\":TIME`)
+		line := stampText.ReplaceAllString(strconv.Quote(string(r.Data)), `${1}${2}TIME`)
 		if len(r.PartitionKey) == 32 && !strings.Contains(r.PartitionKey, "-") {
 			key := r.PartitionKey
 			if strings.Contains(line, "TIME") {

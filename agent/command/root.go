@@ -70,6 +70,7 @@ Start with:
 	root.AddCommand(newRun(), newStatus(), newValidate(), newFmt(), newTest(), newDemo(), newVersion())
 	root.AddCommand(newDeadLetter(), newOffsets(), newDrain(), newRead(), newTap(), newDoctor())
 	root.AddCommand(newConvert())
+	root.AddCommand(newPlan())
 	for _, c := range root.Commands() {
 		c.Args = usageArgs(c.Args)
 	}

@@ -66,7 +66,7 @@ func (s *steps) option(key string, o *object) error {
 	case "ADDMETADATA":
 		return s.metadata(key, o)
 	case "ADDEC2METADATA":
-		s.c.say(NoCounterpart, key, name, "records get no instance data (privateIp, instanceId, ...): if consumers need it, add it with a set step, from environment variables in a locals block")
+		s.instance(key, name)
 	case "ADDBRACKETS":
 		s.text = `"{` + inside(s.text) + `}"`
 		s.c.say(Different, key, name, "written as {record}; the documentation does not say which brackets it puts: look at a record in the stream, and change the two characters if it differs")
@@ -80,6 +80,16 @@ func inside(expression string) string {
 		return expression[1 : len(expression)-1]
 	}
 	return "${" + expression + "}"
+}
+
+// instance adds what the Java agent adds of the instance to the fields of a record.
+func (s *steps) instance(key, name string) {
+	if s.text != asFields {
+		s.c.say(NoCounterpart, key, name, "it adds to JSON, and the record is none here: put it behind CSVTOJSON or LOGTOJSON")
+		return
+	}
+	s.out.line("set {\nprivateIp = ec2.private_ip\navailabilityZone = ec2.availability_zone\ninstanceId = ec2.instance_id\ninstanceType = ec2.instance_type\naccountId = ec2.account_id\namiId = ec2.image_id\nregion = ec2.region\nmetadataTimestamp = now.rfc3339\n}")
+	s.c.say(Different, key, name, "the same fields from the instance metadata service, behind the others; their order, and metadataTimestamp, which is the time of sending here, may differ. The instance's tags are not among them: add those that consumers need, as Name = ec2.tags[\"Name\"], and show tags in the metadata")
 }
 
 func (s *steps) singleLine(key string, o *object) {

@@ -31,37 +31,12 @@ func start(o Options) (*lane.Engine, *sender, error) {
 	if o.Client == nil {
 		return nil, nil, errors.New("a kinesis destination needs a client")
 	}
-	if o.Order != "" && o.Order != "none" && o.Order != "key" {
-		return nil, nil, fmt.Errorf("order = %q: it is \"none\" or \"key\"", o.Order)
-	}
-	aggregator, ok := map[string]lane.Aggregator{"": nil, "none": nil, "kpl": aggregate.KPL{}, "lines": aggregate.Lines{}}[o.Aggregate]
-	if !ok {
-		return nil, nil, fmt.Errorf("aggregate = %q: it is \"none\", \"kpl\" or \"lines\"", o.Aggregate)
-	}
-	if o.AggregateSize == 0 {
-		o.AggregateSize = defaultAggregateSize
-	}
-	if o.Log == nil {
-		o.Log = slog.Default()
+	engine, err := o.packing()
+	if err != nil {
+		return nil, nil, err
 	}
 	s := newSender(&o)
-	engine := lane.Options{
-		Kind: "kinesis", Metric: "KinesisStream:" + name,
-		Sender:     s,
-		Limits:     lane.Limits{Records: maxRecords, RequestBytes: requestBytes, RecordBytes: maxRecordBytes, KeyChars: maxKeyChars},
-		Map:        newHashLanes(),
-		Aggregator: aggregator,
-		// The limit of a record holds for an aggregate too.
-		AggregateSize: min(o.AggregateSize, maxRecordBytes),
-		OneKey:        o.Aggregate == "lines", // a reader of lines knows the key of the whole only
-		Ordered:       o.Order == "key",
-		MaxWait:       o.MaxWait,
-		MaxRequests:   o.MaxRequests,
-		Timeout:       o.Timeout,
-		Bodies:        o.Bodies,
-		Invalidate:    o.Invalidate,
-		Log:           o.Log,
-	}
+	engine.Metric, engine.Sender, engine.Map = "KinesisStream:"+name, s, newHashLanes()
 	var e *lane.Engine
 	if lister, ok := o.Client.(ShardLister); ok {
 		// The engine is there before the first list: run begins below.
@@ -93,4 +68,46 @@ func start(o Options) (*lane.Engine, *sender, error) {
 		group.Go(func() { s.shards.run(ctx) })
 	}
 	return e, s, nil
+}
+
+// packing fills in the defaults, and is how records are packed, whatever they are sent with.
+func (o *Options) packing() (lane.Options, error) {
+	if o.Order != "" && o.Order != "none" && o.Order != "key" {
+		return lane.Options{}, fmt.Errorf("order = %q: it is \"none\" or \"key\"", o.Order)
+	}
+	aggregator, ok := map[string]lane.Aggregator{"": nil, "none": nil, "kpl": aggregate.KPL{}, "lines": aggregate.Lines{}}[o.Aggregate]
+	if !ok {
+		return lane.Options{}, fmt.Errorf("aggregate = %q: it is \"none\", \"kpl\" or \"lines\"", o.Aggregate)
+	}
+	if o.AggregateSize == 0 {
+		o.AggregateSize = defaultAggregateSize
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	return lane.Options{
+		Kind:       "kinesis",
+		Limits:     lane.Limits{Records: maxRecords, RequestBytes: requestBytes, RecordBytes: maxRecordBytes, KeyChars: maxKeyChars},
+		Aggregator: aggregator,
+		// The limit of a record holds for an aggregate too.
+		AggregateSize: min(o.AggregateSize, maxRecordBytes),
+		OneKey:        o.Aggregate == "lines", // a reader of lines knows the key of the whole only
+		Ordered:       o.Order == "key",
+		MaxWait:       o.MaxWait,
+		MaxRequests:   o.MaxRequests,
+		Timeout:       o.Timeout,
+		Bodies:        o.Bodies,
+		Invalidate:    o.Invalidate,
+		Log:           o.Log,
+	}, nil
+}
+
+// NewPacker packs as what New starts does, for the shards of m, and hands what it has packed to sender instead of the service. Client is not needed.
+func NewPacker(o Options, m lane.Map, sender lane.Sender) (*lane.Engine, error) {
+	engine, err := o.packing()
+	if err != nil {
+		return nil, err
+	}
+	engine.Map, engine.Sender = m, sender
+	return lane.New(engine), nil
 }

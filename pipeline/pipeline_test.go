@@ -363,10 +363,19 @@ func substring(t testing.TB) *Pipeline {
 }
 
 func regexToJSON(t testing.TB) *Pipeline {
-	return pipelineOf(t, jsonOut, must(t)(NewParse(ParseOptions{Format: "regex", Options: parse.Options{
-		Pattern: `^(?P<client>\S+) (?P<ident>\S+) (?P<user>\S+) \[(?P<time>[^\]]+)\] "(?P<request>[^"]*)" (?P<status>\d+) (?P<bytes>\d+) "(?P<referer>[^"]*)" "(?P<agent>[^"]*)"$`,
-	}})))
+	return patternToJSON(t, "regex", `^(?P<client>\S+) (?P<ident>\S+) (?P<user>\S+) \[(?P<time>[^\]]+)\] "(?P<request>[^"]*)" (?P<status>\d+) (?P<bytes>\d+) "(?P<referer>[^"]*)" "(?P<agent>[^"]*)"$`)
 }
+
+func patternToJSON(t testing.TB, format, pattern string) *Pipeline {
+	return pipelineOf(t, jsonOut, must(t)(NewParse(ParseOptions{Format: format, Options: parse.Options{Pattern: pattern}})))
+}
+
+// lazyPattern is how many people write them, and has something optional.
+const lazyPattern = `^(?P<client>.*?) (?P<ident>.*?) (?P<user>.*?) \[(?P<time>.*?)\] "(?P<method>.*?)(?: (?P<path>.*?)(?: HTTP/(?P<version>.*?))?)?" (?P<status>.*?) (?P<bytes>.*?)(?: "(?P<referer>.*?)" "(?P<agent>.*?)")?$`
+
+const logfmtLine = `ts=2026-10-10T13:55:36Z level=info caller=main.go:12 msg="request done, all \"well\"" method=GET path=/api/v1/products/12345 status=200 bytes=23261 client=203.0.113.195 duration=12.5ms ok=true` + "\n"
+
+const csvLine = `203.0.113.195,frank,2026-10-10T13:55:36Z,GET,"/api/v1/products,""12345""",200,23261` + "\n"
 
 const jsonLine = `{"client":"203.0.113.195","user":"frank","timestamp":"2026-10-10T13:55:36Z","method":"GET","path":"/api/v1/products/12345","query":"ref=homepage","protocol":"HTTP/1.1","status":200,"bytes":23261,"agent":"Mozilla/5.0 (X11; Linux x86_64) Gecko","ok":true}` + "\n"
 
@@ -375,8 +384,15 @@ func TestProcessAllocatesNothing(t *testing.T) {
 		p    *Pipeline
 		line string
 	}{
-		"combined":  {combinedToJSON(t), accessLine},
-		"json":      {jsonFilterJSON(t), jsonLine},
+		"combined": {combinedToJSON(t), accessLine},
+		"json":     {jsonFilterJSON(t), jsonLine},
+		"logfmt":   {pipelineOf(t, jsonOut, parseStepOf(t, "logfmt", "")), logfmtLine},
+		"csv": {pipelineOf(t, jsonOut, must(t)(NewParse(ParseOptions{Format: "csv", Options: parse.Options{
+			Columns: []string{"client", "user", "time", "method", "path", "status", "bytes"},
+		}}))), csvLine},
+		"regex":     {regexToJSON(t), accessLine},
+		"lazy":      {patternToJSON(t, "regex", lazyPattern), accessLine},
+		"grok":      {patternToJSON(t, "grok", "%{COMBINEDAPACHELOG}"), accessLine},
 		"substring": {substring(t), accessLine},
 	} {
 		b := batchOf(strings.Repeat(tc.line, 100))
@@ -409,6 +425,8 @@ func BenchmarkPipeline(b *testing.B) {
 		{"combined-json", combinedToJSON(b), accessLine},
 		{"json-filter-json", jsonFilterJSON(b), jsonLine},
 		{"regex-json", regexToJSON(b), accessLine},
+		{"regex-lazy-json", patternToJSON(b, "regex", lazyPattern), accessLine},
+		{"grok-json", patternToJSON(b, "grok", "%{COMBINEDAPACHELOG}"), accessLine},
 		{"substring", substring(b), accessLine},
 	} {
 		b.Run(bc.name, func(b *testing.B) {

@@ -24,7 +24,7 @@ func newGrok(o Options) (Parser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the pattern becomes no regular expression of RE2: %w", err)
 	}
-	p := &regexParser{re: re, sequence: newSequence(text), strings: o.Strings}
+	p := &regexParser{matcher: newMatcher(re), strings: o.Strings}
 	for i, name := range re.SubexpNames() {
 		if name == "" {
 			continue

@@ -420,9 +420,6 @@ func benchOptions(name string) Options {
 
 func TestNoAllocations(t *testing.T) {
 	for name, line := range benchLines {
-		if name == "regex" {
-			continue // Go's regexp allocates the places of the groups
-		}
 		p := parser(t, name, benchOptions(name))
 		var r record.Record
 		var arena []byte

@@ -11,12 +11,10 @@ import (
 // regexParser takes the groups of a regular expression (RE2's syntax: linear time) that have a name, their own or one of columns. Groups that did
 // not take part are left out, or null if there is a text for null.
 type regexParser struct {
-	re *regexp.Regexp
-	// sequence matches instead of re where the pattern is simple enough.
-	sequence *sequence
-	groups   []group
-	strings  bool
-	null     string
+	matcher *matcher
+	groups  []group
+	strings bool
+	null    string
 }
 
 // group is a named group and how its text is read.
@@ -34,7 +32,7 @@ func newRegex(o Options) (Parser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w (in a quoted string a backslash is written twice; a heredoc or file(\"...\") takes it as it is)", err)
 	}
-	p := &regexParser{re: re, sequence: newSequence(o.Pattern), strings: o.Strings, null: o.NullValue}
+	p := &regexParser{matcher: newMatcher(re), strings: o.Strings, null: o.NullValue}
 	names, err := groupNames(re, o.Columns)
 	if err != nil {
 		return nil, err
@@ -74,12 +72,7 @@ func groupNames(re *regexp.Regexp, columns []string) ([]string, error) {
 }
 
 func (p *regexParser) Parse(line string, r *record.Record, _ *[]byte) bool {
-	var at []int
-	if p.sequence != nil {
-		at = p.sequence.match(line)
-	} else {
-		at = p.re.FindStringSubmatchIndex(line)
-	}
+	at := p.matcher.find(line)
 	if at == nil {
 		return false
 	}

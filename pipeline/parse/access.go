@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"net/netip"
 	"strings"
 
 	"github.com/kinetail/kinetail/pipeline/record"
@@ -10,7 +11,7 @@ import (
 //
 //	client ident user [10/Oct/2026:13:55:36 +0000] "GET /a?b HTTP/1.1" 200 2326 "referer" "agent" extra
 //
-// Fields: client, ident, user, timestamp, method, path, query, protocol (or request, where the request is not of three words), status,
+// and those that Apache writes with the virtual host and its port in front. Fields: vhost, client, ident, user, timestamp, method, path, query, protocol (or request, where the request is not of three words), status,
 // bytes, referer, agent, and extra for whatever follows. What is "-" or empty is left out.
 type accessParser struct {
 	combined bool
@@ -36,6 +37,15 @@ func (p *accessParser) Parse(line string, r *record.Record, arena *[]byte) bool 
 	ident, user, ok := cut(rest[:at], ' ')
 	if !ok {
 		return false
+	}
+	vhost := ""
+	if ident != "-" && isVirtualHost(client) {
+		if _, err := netip.ParseAddr(ident); err == nil { // "vhost_combined" of Debian's Apache: the virtual host comes first
+			vhost, client = client, ident
+			if ident, user, ok = cut(user, ' '); !ok {
+				return false
+			}
+		}
 	}
 	stamp, rest, ok := cut(rest[at+2:], ']')
 	if !ok || len(rest) < 3 || rest[0] != ' ' || rest[1] != '"' {
@@ -65,6 +75,9 @@ func (p *accessParser) Parse(line string, r *record.Record, arena *[]byte) bool 
 	time, ok := accessTime(stamp, arena)
 	if !ok {
 		return false
+	}
+	if vhost != "" {
+		r.Add("vhost", record.Of(vhost))
 	}
 	r.Add("client", record.Of(client))
 	addPresent(r, "ident", ident)
@@ -103,6 +116,12 @@ func addRequest(r *record.Record, request string) {
 		r.Add("query", record.Of(query))
 	}
 	r.Add("protocol", record.Of(rest[space+1:]))
+}
+
+// isVirtualHost says whether s ends with a port.
+func isVirtualHost(s string) bool {
+	i := strings.LastIndexByte(s, ':')
+	return i > 0 && isDigits(s[i+1:])
 }
 
 // isStatus says whether s is an HTTP status as servers log it: three digits (nginx logs 000 where there is none).

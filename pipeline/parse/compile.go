@@ -44,8 +44,9 @@ type instruction struct {
 const maxInstructions = 4000
 
 type compiler struct {
-	code []instruction
-	ok   bool
+	code  []instruction
+	ok    bool
+	looks int // that are still possible
 }
 
 // compile makes the instructions of a pattern; nil where it has something that they can't do.
@@ -65,9 +66,10 @@ func compile(pattern string) (code []instruction, captures int) {
 		switch in.op {
 		case opRun:
 			in.follow = c.follow(pc + 1)
-			in.decided = !in.lazy && c.disjoint(in.class, pc+1, 0)
+			c.looks = maxLooks
+			in.decided = !in.lazy && c.disjoint(in.class, pc+1)
 		case opSplit:
-			in.next, in.other = c.first(pc+1, 0), c.first(in.x, 0)
+			in.next, in.other = c.first(pc+1), c.first(in.x)
 		}
 	}
 	return c.code, re.MaxCap() + 1
@@ -219,8 +221,8 @@ func empty(re *syntax.Regexp) bool {
 	return true
 }
 
-// maxLook is how far the analysis of what follows goes; beyond it anything may follow.
-const maxLook = 20
+// maxLooks is how many instructions are looked at to find what can follow one; beyond that it is taken that anything can.
+const maxLooks = 100
 
 // follow is the ASCII character that any match has to go on with at pc; 0 where there is none.
 func (c *compiler) follow(pc int) byte {
@@ -234,8 +236,8 @@ func (c *compiler) follow(pc int) byte {
 }
 
 // disjoint says whether what comes at pc can't begin with a character of the class, or is the end.
-func (c *compiler) disjoint(one *class, pc, depth int) bool {
-	for ; depth < maxLook; depth++ {
+func (c *compiler) disjoint(one *class, pc int) bool {
+	for ; c.looks > 0; c.looks-- {
 		in := &c.code[pc]
 		switch in.op {
 		case opCapture:
@@ -258,7 +260,8 @@ func (c *compiler) disjoint(one *class, pc, depth int) bool {
 			}
 			pc++
 		case opSplit:
-			return c.disjoint(one, pc+1, depth+1) && c.disjoint(one, in.x, depth+1)
+			c.looks--
+			return c.disjoint(one, pc+1) && c.disjoint(one, in.x)
 		default:
 			return false
 		}
@@ -267,9 +270,14 @@ func (c *compiler) disjoint(one *class, pc, depth int) bool {
 }
 
 // first are the bytes that a match can go on with at pc; all where it may end or the analysis ends.
-func (c *compiler) first(pc, depth int) byteSet {
+func (c *compiler) first(pc int) byteSet {
+	c.looks = maxLooks
+	return c.begins(pc)
+}
+
+func (c *compiler) begins(pc int) byteSet {
 	var set byteSet
-	for ; depth < maxLook; depth++ {
+	for ; c.looks > 0; c.looks-- {
 		in := &c.code[pc]
 		switch in.op {
 		case opCapture, opBegin, opBoundary, opInside:
@@ -289,7 +297,8 @@ func (c *compiler) first(pc, depth int) byteSet {
 			}
 			pc++
 		case opSplit:
-			one, other := c.first(pc+1, depth+1), c.first(in.x, depth+1)
+			c.looks--
+			one, other := c.begins(pc+1), c.begins(in.x)
 			set.addAll(&one)
 			set.addAll(&other)
 			return set

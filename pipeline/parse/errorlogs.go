@@ -26,7 +26,7 @@ func (p *nginxError) Parse(line string, r *record.Record, arena *[]byte) bool {
 	}
 	y, m, d := digits(line, 0, 4), digits(line, 5, 7), digits(line, 8, 10)
 	h, mi, sec, _, _, _, ok := clock(line[11:19])
-	if !ok || y < 0 || m < 1 || m > 12 || d < 1 || d > 31 {
+	if !ok || !isDay(y, m, d) {
 		return false
 	}
 	level, rest, ok := cut(line[21:], ']')
@@ -216,9 +216,12 @@ func (p *apacheError) time(s string) (time.Time, int, bool) {
 	}
 	m, day := month(s[4:]), digits(strings.TrimPrefix(s[8:10], " "), 0, len(strings.TrimPrefix(s[8:10], " ")))
 	h, mi, sec, nanos, fraction, rest, ok := clock(s[11:])
-	if !ok || m == 0 || day < 1 || day > 31 || len(rest) != 5 || rest[0] != ' ' {
+	if !ok || len(rest) != 5 || rest[0] != ' ' {
 		return time.Time{}, 0, false
 	}
 	y := digits(rest, 1, 5)
-	return time.Date(y, time.Month(m), day, h, mi, sec, nanos, p.zone), fraction, y >= 0
+	if !isDay(y, m, day) {
+		return time.Time{}, 0, false
+	}
+	return time.Date(y, time.Month(m), day, h, mi, sec, nanos, p.zone), fraction, true
 }

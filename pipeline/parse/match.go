@@ -47,7 +47,7 @@ func newMatcher(re *regexp.Regexp) *matcher {
 		return m
 	}
 	c := &compiler{code: code}
-	m.code, m.at, m.first = code, make([]int, 2*captures), c.first(0, 0)
+	m.code, m.at, m.first = code, make([]int, 2*captures), c.first(0)
 	m.anchored = code[0].op == opBegin
 	return m
 }

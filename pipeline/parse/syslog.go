@@ -260,5 +260,8 @@ func (p *syslogParser) bsdTime(s string) (t time.Time, fraction int, rest string
 			year++
 		}
 	}
+	if !isDay(year, m, day) && !(m == 2 && day == 29) { // which a year taken from the clock may not have
+		return t, 0, s, false
+	}
 	return time.Date(year, time.Month(m), day, h, mi, sec, nanos, p.zone), fraction, rest, true
 }

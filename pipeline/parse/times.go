@@ -38,16 +38,37 @@ func digits(s string, from, to int) int {
 	return n
 }
 
+// within says whether n is from 0 to most.
+func within(n, most int) bool { return n >= 0 && n <= most }
+
+// isDay says whether there is such a day. time.Date would take the 31st of June for the 1st of July.
+func isDay(year, month, day int) bool {
+	if year < 0 || month < 1 || month > 12 || day < 1 {
+		return false
+	}
+	last := 31
+	switch month {
+	case 4, 6, 9, 11:
+		last = 30
+	case 2:
+		last = 28
+		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+			last = 29
+		}
+	}
+	return day <= last
+}
+
 // accessTime makes RFC 3339 of 10/Oct/2026:13:55:36 +0200; the zone is kept.
 func accessTime(s string, arena *[]byte) (string, bool) {
 	if len(s) != 26 || s[2] != '/' || s[6] != '/' || s[11] != ':' || s[14] != ':' || s[17] != ':' || s[20] != ' ' {
 		return "", false
 	}
 	m := month(s[3:6])
-	if m == 0 || digits(s, 0, 2) < 0 || digits(s, 7, 11) < 0 || digits(s, 22, 26) < 0 || s[21] != '+' && s[21] != '-' {
+	if !isDay(digits(s, 7, 11), m, digits(s, 0, 2)) || !within(digits(s, 22, 24), 23) || !within(digits(s, 24, 26), 59) || s[21] != '+' && s[21] != '-' {
 		return "", false
 	}
-	if digits(s, 12, 14) < 0 || digits(s, 15, 17) < 0 || digits(s, 18, 20) < 0 {
+	if !within(digits(s, 12, 14), 23) || !within(digits(s, 15, 17), 59) || !within(digits(s, 18, 20), 60) {
 		return "", false
 	}
 	start := len(*arena)

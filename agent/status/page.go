@@ -100,18 +100,19 @@ func Well(s *Snapshot) string {
 		seconds = max(seconds, s.Flows[i].LagSeconds)
 		files += s.Flows[i].FilesFollowed
 	}
-	text := fmt.Sprintf("%s of %s are followed, and ", count(files, "file"), count(len(s.Flows), "flow"))
+	text := Count(files, "file") + " in " + Count(len(s.Flows), "flow")
 	if bytes == 0 {
-		return text + "everything is delivered."
+		return text + ": everything is delivered."
 	}
-	return text + "all but " + Size(bytes) + " is delivered; the oldest of it is " + Age(seconds) + " old."
+	return text + ": all but " + Size(bytes) + " is delivered; the oldest of it is " + Age(seconds) + " old."
 }
 
-func count(n int, what string) string {
+// Count is a number of things in words.
+func Count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return Grouped(int64(n)) + " " + what + "s"
 }
 
 func (p *page) flow(n int, f *Flow, h *History, now time.Time) {
@@ -119,7 +120,7 @@ func (p *page) flow(n int, f *Flow, h *History, now time.Time) {
 	p.text(f.Name)
 	p.tag("span", "soft", f.State)
 	p.raw(`</h2><div class="road"><dl class="stop"><dt>`)
-	p.text(count(f.FilesFollowed, "file"))
+	p.text(Count(f.FilesFollowed, "file"))
 	p.raw("</dt><dd>")
 	if f.LagBytes == 0 {
 		p.text("all delivered")
@@ -234,7 +235,7 @@ func (p *page) files(n int, f *Flow) {
 	}
 	p.raw("</table></div>")
 	if rest > 0 {
-		p.tag("p", "soft", "and "+count(rest, "more file")+", delivered")
+		p.tag("p", "soft", "and "+Count(rest, "more file")+", delivered")
 	}
 	p.raw("</details>")
 }

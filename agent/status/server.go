@@ -38,6 +38,7 @@ func answer(w http.ResponseWriter, reasons []string) {
 
 // Server is a running listener.
 type Server struct {
+	addr   string
 	http   *http.Server
 	done   chan struct{}
 	remove string // a socket to remove at the end
@@ -54,6 +55,7 @@ func Listen(address string, h http.Handler, log *slog.Logger) (*Server, error) {
 
 func serve(l net.Listener, h http.Handler, log *slog.Logger) *Server {
 	s := &Server{
+		addr: l.Addr().String(),
 		http: &http.Server{
 			Handler: h, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, ConnContext: withPeer,
 		},
@@ -67,6 +69,9 @@ func serve(l net.Listener, h http.Handler, log *slog.Logger) *Server {
 	}()
 	return s
 }
+
+// Addr is where it listens: host and port, or the path of a socket.
+func (s *Server) Addr() string { return s.addr }
 
 // Close ends the listener and its connections.
 func (s *Server) Close() {

@@ -1,0 +1,183 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/kinetail/kinetail/agent/status"
+	"github.com/kinetail/kinetail/emit/awslocal"
+)
+
+// badNight is an agent with 10,000 files, some of them late, and a stream that is denied.
+func badNight(now time.Time) *status.Snapshot {
+	since, failed := now.Add(-12*time.Minute), now.Add(-7*time.Second)
+	s := &status.Snapshot{
+		Version: "1.4.0", PID: 4711, Started: now.Add(-80 * time.Hour),
+		Flows: []status.Flow{{
+			Name: "access", State: status.StateRunning, FilesFollowed: 10_000, LagBytes: 3_200_000_000, LagSeconds: 720,
+			Dropped: status.Dropped{Filtered: 12345},
+			Skipped: []status.Skipped{{Path: "/var/log/nginx/odd\x1b[31m.log", Reason: "a named pipe: list it under pipes"}},
+			Destinations: []status.Destination{{
+				Name: "kinesis", Kind: "kinesis", Metric: "KinesisStream:a-stream-with-quite-a-long-name-as-people-have-them", QueuedBytes: 30 << 20,
+				Counters:    map[string]int64{"RecordsSent": 9_123_456_789, "RecordsRetried": 12, "RecordsThrottled": 1234},
+				CircuitOpen: true, CircuitSince: &since, LastErrorTime: &failed,
+				CircuitReason: "AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/web/i-0abc is not authorized to perform: kinesis:PutRecords on resource: arn:aws:kinesis:eu-west-1:123456789012:stream/a-stream-with-quite-a-long-name-as-people-have-them",
+				LastError:     "AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/web/i-0abc is not authorized",
+				Recent:        &status.Recent{Seconds: 60, P50: 700, P99: 1900},
+			}},
+		}},
+	}
+	for i := range 10_000 {
+		f := status.File{Path: fmt.Sprintf("/var/log/nginx/customers/%04d.example.com/access.log", i), Size: 1 << 20, Committed: 1 << 20, State: "following"}
+		if i%500 == 0 {
+			f.Committed, f.LagSeconds = 1<<19, float64(i)/10+1
+		}
+		if i == 77 {
+			f.State = "permission denied"
+		}
+		s.Flows[0].Files = append(s.Flows[0].Files, f)
+	}
+	return s
+}
+
+func TestStatusAtNight(t *testing.T) {
+	now := time.Date(2026, 11, 25, 3, 0, 0, 0, time.UTC)
+	for _, width := range []int{80, 132, 0} {
+		var out strings.Builder
+		if err := (&shownStatus{width: width, now: now}).print(&out, badNight(now)); err != nil {
+			t.Fatal(err)
+		}
+		text := out.String()
+		if width == 80 {
+			t.Log("\n" + text)
+		}
+		lines := strings.Split(text, "\n")
+		for _, line := range lines {
+			if n := utf8.RuneCountInString(line); width > 0 && n > width && strings.Contains(strings.TrimSpace(line), " ") {
+				words := strings.Fields(line)
+				if len(words[len(words)-1]) < width-20 { // an ARN can't be broken
+					t.Errorf("%d columns, not %d: %s", n, width, line)
+				}
+			}
+		}
+		if !strings.HasPrefix(lines[2], "WRONG  flow access:") || strings.Contains(text, "WELL") || strings.Contains(text, "\x1b") {
+			t.Errorf("at %d columns:\n%s", width, text)
+		}
+		flat := strings.Join(strings.Fields(text), " ")
+		for _, want := range []string{
+			"takes nothing since 02:48:00 UTC: AccessDeniedException", "Next: mend what the service names", "WRONG flow access: a file cannot be read:",
+			"10,000 files, 3.0 GiB left, the oldest of it 12 min old", "records dropped by filter: 12,345", "9,123,456,789", "12 sent again, 1,234 throttled",
+			"0077.example.com/access.log 1.0 MiB 0 B not readable", "9500.example.com/access.log 1.0 MiB 512 KiB 15 min",
+			"and 9,990 more files (--all shows them)", "last error: 7.0 s ago",
+		} {
+			if !strings.Contains(flat, want) {
+				t.Errorf("at %d columns it does not say %q:\n%s", width, want, text)
+			}
+		}
+		if n := strings.Count(text, "access.log"); n != shownFiles+1 { // one more in what is wrong
+			t.Errorf("%d files are shown", n)
+		}
+	}
+	var out strings.Builder
+	if err := (&shownStatus{all: true, now: now}).print(&out, badNight(now)); err != nil || strings.Count(out.String(), "example.com") != 10_001 {
+		t.Errorf("--all shows %d files, %v", strings.Count(out.String(), "example.com"), err)
+	}
+}
+
+func TestStatusOfAFile(t *testing.T) {
+	p := newPlace(t, 1, keyedFlow)
+	text, _ := os.ReadFile(p.config)
+	p.write("kinetail.hcl", strings.Replace(string(text), "agent {", "agent {\n  shutdown_timeout = \"1s\"", 1))
+	p.write("a.log", numbered(0, 10))
+	p.agent(1) // something is left at the end
+	p.run(0, "drain", "--timeout", "20s")
+	out, _ := p.run(0, "status", "--file", p.path("a.log"))
+	has(t, out, "is delivered, all 100 B of it: it can be deleted")
+	if err := os.Rename(p.path("a.log"), p.path("a.log.1")); err != nil { // the body is known by what it is, not by its name
+		t.Fatal(err)
+	}
+	out, _ = p.run(0, "status", "--file", p.path("a.log.1"))
+	has(t, out, "it can be deleted")
+	_, errOut := p.run(1, "status", "--file", p.path("a.log"))
+	has(t, errOut, "is not there")
+	p.write("half.log", numbered(0, 3)+"no line end")
+	p.run(1, "drain", "--timeout", "1s")
+	_, errOut = p.run(1, "status", "--file", p.path("half.log"))
+	has(t, errOut, "half.log is not delivered: flow access has 11 B of 41 B left", "no line end yet")
+	p.server.SetFaults(awslocal.Fault{Kind: awslocal.Error, Operation: "PutRecords", Code: "AccessDeniedException"})
+	p.write("denied.log", numbered(0, 3))
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if _, errOut = p.run(1, "status", "--file", p.path("denied.log")); strings.Contains(errOut, "AccessDenied") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(errOut)
+		}
+	}
+	has(t, errOut, "flow access has 30 B of 30 B left", "kinesis takes nothing: AccessDeniedException")
+	p.write("elsewhere.txt", "x\n")
+	_, errOut = p.run(1, "status", "--file", p.path("elsewhere.txt"))
+	has(t, errOut, "is not followed")
+	// Another body in place of one that was delivered, even with its inode, is not that one.
+	if err := os.WriteFile(p.path("a.log.1"), []byte(strings.Repeat("another\n", 20)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.run(1, "status", "--file", p.path("a.log.1"))
+}
+
+func TestStatusAsAPage(t *testing.T) {
+	p := newPlace(t, 1, keyedFlow)
+	p.write("a.log", numbered(0, 10))
+	_, stop := p.agent(0)
+	_, errOut := p.run(2, "status", "--page", "--listen", "0.0.0.0:0")
+	has(t, errOut, "--listen 0.0.0.0:0: the page is for this host")
+	var out, log lockedBuffer
+	ended := make(chan int, 1)
+	go func() { ended <- Main([]string{"status", "--page", "-c", p.config}, strings.NewReader(""), &out, &log) }()
+	address := ""
+	for deadline := time.Now().Add(20 * time.Second); address == ""; time.Sleep(5 * time.Millisecond) {
+		if text := out.String(); strings.HasSuffix(text, "\n") {
+			address = strings.TrimSpace(text)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no address: %s", log.String())
+		}
+	}
+	code, text := fetch(t, address)
+	if code != 200 || !strings.Contains(text, "<h1>kinetail</h1>") || !strings.Contains(text, "access") {
+		t.Errorf("%d %s", code, text)
+	}
+	if code, text := fetch(t, address[:strings.LastIndex(strings.TrimSuffix(address, "/"), "/")+1]); code != 404 || strings.Contains(text, "access") {
+		t.Errorf("without the secret: %d %s", code, text)
+	}
+	stop() // with a signal, to both
+	if code := <-ended; code != 0 {
+		t.Errorf("ended with %d: %s", code, log.String())
+	}
+}
+
+func fetch(t *testing.T, address string) (int, string) {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
+}

@@ -47,7 +47,7 @@ BENCH_MB   ?= 1000
 BENCH_RUNS ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help build size demo test race check vet scenarios integration page chaos bounds fmt fmt-check lint bench bench-e2e mutants package image release package-check fuzz tools clean
+.PHONY: help build size demo test race check vet scenarios integration page chaos bounds fmt fmt-check lint bench bench-e2e compare-tail mutants package image release package-check fuzz tools clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +79,7 @@ vet: ## go vet, also over the integration tests
 	$(GO) vet -tags chaos ./agent/chaos/
 	$(GO) vet -tags page ./agent/status/
 	$(GO) vet -tags bounds ./agent/bounds/
+	$(GO) vet -tags compare ./tailer/compare/
 
 # Each script under tailer/testdata/scenarios says in its first line what happens to the file.
 scenarios: ## what can happen to a log file: each case, and whether it passes
@@ -118,6 +119,9 @@ bench: ## all Go benchmarks; BENCHCOUNT=10 for benchstat
 
 bench-e2e: build ## what a gigabyte of log costs, beside what its bytes cost; BENCH_MB (1000), BENCH_RUNS (5), BENCH_CASES=regexp
 	$(GO) run ./agent/bench -mb $(BENCH_MB) -runs $(BENCH_RUNS) -cases '$(BENCH_CASES)'
+
+compare-tail: ## follow a rotating file with ours and with nxadm/tail: lines lost, repeated, and speed
+	$(GO) test -count=1 -tags compare -v ./tailer/compare/
 
 mutants: ## break each invariant on purpose, and see a test go red
 	$(GO) run ./mutants

@@ -32,6 +32,8 @@ type Circuit struct {
 	Open   bool
 	Since  time.Time
 	Reason string // what the service said and what to do about it
+	// Held says that it stays open until somebody says that it is to go on, or the service accepts what it refused.
+	Held bool
 }
 
 // Status is a snapshot of a destination.

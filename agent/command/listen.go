@@ -36,7 +36,7 @@ func listen(f runFlags, a *agent.Agent, cfg *config.Config, h *status.History, l
 		host = "this host"
 	}
 	page := func(context.Context) ([]byte, error) { return status.Page(a.Snapshot(), h, host, time.Now()), nil }
-	s, err := status.ListenControl(cfg.Agent.Control, snapshot, log, status.DrainRoute(a.Drain), tap.Route(a.Tap), status.PageRoute(page))
+	s, err := status.ListenControl(cfg.Agent.Control, snapshot, log, status.DrainRoute(a.Drain), status.ResumeRoute(a.Resume), tap.Route(a.Tap), status.PageRoute(page))
 	add("'kinetail status'", s, err)
 	if address := cfg.Agent.Page; address != "" && address != "off" {
 		s, err := status.ListenPage(address, status.PageHandler("/", address, page), log)

@@ -68,7 +68,7 @@ Start with:
 		return usageError("%w (see '%s --help')", err, cmd.CommandPath())
 	})
 	root.AddCommand(newRun(), newStatus(), newValidate(), newFmt(), newTest(), newDemo(), newVersion())
-	root.AddCommand(newDeadLetter(), newOffsets(), newDrain(), newRead(), newTap(), newDoctor())
+	root.AddCommand(newDeadLetter(), newOffsets(), newDrain(), newRead(), newTap(), newResume(), newDoctor())
 	root.AddCommand(newConvert())
 	root.AddCommand(newPlan())
 	for _, c := range root.Commands() {

@@ -129,6 +129,7 @@ type Destination struct {
 	QueuedRecords int64                   `json:"queued_records"`
 	QueuedBytes   int64                   `json:"queued_bytes"`
 	CircuitOpen   bool                    `json:"circuit_open"`
+	CircuitHeld   bool                    `json:"circuit_held,omitempty"` // until it is told to go on
 	CircuitReason string                  `json:"circuit_reason,omitempty"`
 	CircuitSince  *time.Time              `json:"circuit_since,omitempty"`
 	LastError     string                  `json:"last_error,omitempty"`

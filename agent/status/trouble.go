@@ -93,9 +93,12 @@ func (s *Snapshot) stopping() []Problem {
 			if d.CircuitSince != nil {
 				what += " since " + d.CircuitSince.UTC().Format("15:04:05 UTC")
 			}
+			next := "mend what the service names; it is tried every 30 s and goes on by itself, at once with 'kinetail resume " + f.Name + "'."
+			if d.CircuitHeld {
+				next = "look at the refused records with 'kinetail dead-letter show " + f.Name + "' and mend their cause, or raise max_rate; then 'kinetail resume " + f.Name + "'."
+			}
 			all = append(all, Problem{
-				Broken, what + ": " + d.CircuitReason,
-				"mend what the service names; it is tried every 30 s and goes on by itself. Positions are kept: nothing is lost while the files are there.",
+				Broken, what + ": " + d.CircuitReason, next + " Positions are kept: nothing is lost while the files are there.",
 			})
 		}
 	}

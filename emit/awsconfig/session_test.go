@@ -66,6 +66,35 @@ func (r *recorder) Do(req *http.Request) (*http.Response, error) {
 }
 
 // hosts are where the four clients would send.
+// DryRun is asked of AWS itself only: others may take it for a record.
+func TestKinesisIsAWS(t *testing.T) {
+	for name, c := range map[string]struct {
+		o    Options
+		env  map[string]string
+		want bool
+	}{
+		"the SDK's":            {want: true},
+		"fips":                 {o: Options{FIPS: true, DualStack: true}, want: true},
+		"another's endpoint":   {o: Options{Endpoints: Endpoints{Firehose: "https://f.example.com"}}, want: true},
+		"endpoint":             {o: Options{Endpoint: "https://k.example.com"}},
+		"its endpoint":         {o: Options{Endpoints: Endpoints{Kinesis: "https://k.example.com"}}},
+		"environment":          {env: map[string]string{"AWS_ENDPOINT_URL": "https://k.example.com"}},
+		"environment, for one": {env: map[string]string{"AWS_ENDPOINT_URL_KINESIS": "https://k.example.com"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			alone(t)
+			withKeys(t)
+			t.Setenv("AWS_REGION", "us-east-1")
+			for k, v := range c.env {
+				t.Setenv(k, v)
+			}
+			if got := load(t, c.o).KinesisIsAWS(); got != c.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
 func hosts(t *testing.T, o Options) [4]string {
 	t.Helper()
 	s := load(t, o)

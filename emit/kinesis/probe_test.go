@@ -53,7 +53,7 @@ func TestLargeRecords(t *testing.T) {
 		if allowed && (stored != 2 || dead != 1) || !allowed && (stored != 1 || dead != 2) {
 			t.Errorf("allowed %v: %d stored, %d dead letters", allowed, stored, dead)
 		}
-		if n := s.Counters().Requests["DescribeStreamSummary"]; n > 1 {
+		if n := s.Counters().Requests["kinesis.DescribeStreamSummary"]; n != 1 {
 			t.Errorf("DescribeStreamSummary was called %d times", n)
 		}
 	}

@@ -238,7 +238,7 @@ func (e *Engine) judge(r *request) {
 			u.hold("the service refuses a record and has taken no other since, so the record is kept")
 		case !e.mayRefuse(p, time.Now()):
 			rec.flags |= proven
-			u.hold(fmt.Sprintf("the service refuses more records in a minute than max_rate = %d allows: nothing of the flow is sent until 'kinetail resume %s' says that this is as it should be",
+			u.hold(fmt.Sprintf("the service refuses more records in a minute than max_rate = %d allows: 'kinetail resume %s' goes on",
 				p.o.MaxRefused, p.o.Flow))
 		default:
 			letters[p] = append(letters[p], emit.DeadLetter{

@@ -35,6 +35,7 @@ type refusal struct {
 	notBefore     time.Time    // of the next probe
 	probing       bool         // one is in flight
 	held          bool         // for max_rate: until Resume, or until a record that was refused is accepted
+	unproven      bool         // open for a record that was refused alone while nothing was accepted
 	minute        time.Time    // since when refusals are counted
 	refusals      int
 	lastError     string
@@ -193,8 +194,13 @@ func (e *Engine) learnRefusals(r *request, now time.Time) (after []func()) {
 				continue // others are taken: that was never in doubt
 			}
 			log, since := p.o.Log, now.Sub(p.circuit.Since)
-			after = append(after, func() { log.Info("records of the flow are accepted again", "after", since.Round(time.Second)) })
-			p.circuit, p.held = emit.Circuit{}, false
+			after = append(after, func() { log.Info("the flow goes on", "after", since.Round(time.Second)) })
+			p.circuit, p.held, p.unproven = emit.Circuit{}, false, false
+		}
+	}
+	for _, p := range e.ports {
+		if p.unproven && e.accepted.After(e.refusedSince) { // by others: now it may be decided
+			p.unproven, p.notBefore = false, time.Time{}
 		}
 	}
 	for i := range r.done {
@@ -206,6 +212,7 @@ func (e *Engine) learnRefusals(r *request, now time.Time) (after []func()) {
 		if u.First.flags&refused != 0 && e.refusedSince.IsZero() {
 			e.refusedSince = now
 		}
+		p.unproven = u.First.flags&refused != 0 && !e.accepted.After(e.refusedSince)
 		p.lastError, p.lastErrorTime = fault.String(), now
 		p.notBefore = now.Add(retry.Jitter(retry.ProbeEvery))
 		open(&p.circuit, fault, now)

@@ -188,6 +188,7 @@ func (p *Port) Status() emit.Status {
 	}
 	if p.circuit.Open {
 		s.Circuit = p.circuit
+		s.Circuit.Held = p.held
 	}
 	if p.lastErrorTime.After(s.LastErrorTime) {
 		s.LastError, s.LastErrorTime = p.lastError, p.lastErrorTime

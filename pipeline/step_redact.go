@@ -23,99 +23,61 @@ type RedactOptions struct {
 	Builtin []string
 }
 
-// masked is a built-in pattern: what it finds, a cheap sign without which it finds nothing, and what becomes of it.
+// masked is a pattern: what it finds, and what becomes of it. Built-in ones have a cheap sign without which they find nothing, or are found
+// by a function.
 type masked struct {
 	pattern *regexp.Regexp
-	sign    string
-	replace func(dst []byte, match string) ([]byte, bool)
+	maybe   func(text string) bool // nil where anything may match
+	find    func(text string, from int) (start, end int)
+	replace func(dst []byte, match string) []byte
 }
 
 var builtinPatterns = map[string]masked{
-	"email": {regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+`), "@", nil},
-	"card":  {regexp.MustCompile(`\b[0-9](?:[ -]?[0-9]){12,18}\b`), "", card},
-	"ipv4":  {regexp.MustCompile(`\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}\b`), ".", shortened(24)},
-	"ipv6":  {regexp.MustCompile(`(?i)(?:[0-9a-f]{0,4}:){2,7}(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9a-f]{0,4})`), ":", shortened(48)},
-	"jwt":   {regexp.MustCompile(`\beyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*`), "eyJ", nil},
+	"email": {pattern: regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+`), maybe: holds("@")},
+	"card":  {find: findCard},
+	"ipv4":  {find: findIPv4, replace: shortenedIPv4},
+	"ipv6":  {find: findIPv6, replace: shortenedIPv6},
+	"jwt":   {pattern: regexp.MustCompile(`\beyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*`), maybe: holds("eyJ")},
 	// Access key ids have a prefix that says what they are of (IAM reference, unique identifiers); a secret key is 40 characters
 	// of base64 and is found only where something beside it says that it is one.
-	"aws_key": {regexp.MustCompile(`\b(?:AKIA|ASIA)[A-Z2-7]{16}\b|(?i:aws_?secret_?access_?key|secretaccesskey)["' ]{0,3}[=:]["' ]{0,3}[A-Za-z0-9/+]{40}`), "", nil},
+	"aws_key": {
+		pattern: regexp.MustCompile(`\b(?:AKIA|ASIA)[A-Z2-7]{16}\b|(?i:aws_?secret_?access_?key|secretaccesskey)["' ]{0,3}[=:]["' ]{0,3}[A-Za-z0-9/+]{40}`),
+		maybe:   maybeAWSKey,
+	},
 }
 
-// card replaces what passes the Luhn check; other long numbers stay.
-func card(dst []byte, match string) ([]byte, bool) {
-	sum, n := 0, 0
-	for i := len(match) - 1; i >= 0; i-- {
-		d := int(match[i]) - '0'
-		if d < 0 || d > 9 {
-			continue
-		}
-		if n%2 == 1 {
-			if d *= 2; d > 9 {
-				d -= 9
-			}
-		}
-		sum += d
-		n++
-	}
-	if sum%10 != 0 {
-		return append(dst, match...), false
-	}
-	return append(dst, "[card]"...), true
+func holds(sign string) func(string) bool {
+	return func(text string) bool { return strings.Contains(text, sign) }
 }
 
-// shortened keeps the first bits of an address.
-func shortened(bits int) func([]byte, string) ([]byte, bool) {
-	return func(dst []byte, match string) ([]byte, bool) {
-		a, from, to := addressIn(match)
-		if !a.IsValid() {
-			return append(dst, match...), false
-		}
-		n := bits
-		if a.Is4In6() {
-			n = 96 + 24
-		}
-		p, err := a.Prefix(min(n, a.BitLen()))
-		if err != nil {
-			return append(dst, match...), false
-		}
-		dst = append(dst, match[:from]...)
-		dst = p.Addr().AppendTo(dst)
-		return append(dst, match[to:]...), true
-	}
+// shortenedIPv4 keeps 24 bits of an address.
+func shortenedIPv4(dst []byte, match string) []byte {
+	return append(append(dst, match[:strings.LastIndexByte(match, '.')+1]...), '0')
 }
 
-// addressIn finds the longest address among the groups between the colons of match: what is beside it ("client:2001:db8::1: x") may look
-// like more of it.
-func addressIn(match string) (a netip.Addr, from, to int) {
-	if a, err := netip.ParseAddr(match); err == nil {
-		return a, 0, len(match)
+// shortenedIPv6 keeps 48 bits of an address, or 24 of an IPv4 address in one.
+func shortenedIPv6(dst []byte, match string) []byte {
+	a, err := netip.ParseAddr(match)
+	if err != nil { // findIPv6 finds none
+		return append(dst, "[ipv6]"...)
 	}
-	cuts := []int{0}
-	for i := 0; i < len(match); i++ {
-		if match[i] == ':' {
-			cuts = append(cuts, i, i+1)
-		}
+	n := 48
+	if a.Is4In6() {
+		n = 96 + 24
 	}
-	cuts = append(cuts, len(match))
-	for _, start := range cuts {
-		for j := len(cuts) - 1; j >= 0 && cuts[j] > start; j-- {
-			text := match[start:cuts[j]]
-			if strings.Count(text, ":") < 2 || cuts[j]-start <= to-from {
-				continue
-			}
-			if found, err := netip.ParseAddr(text); err == nil {
-				a, from, to = found, start, cuts[j]
-			}
-		}
+	p, err := a.Prefix(n)
+	if err != nil {
+		return append(dst, "[ipv6]"...)
 	}
-	return a, from, to
+	return p.Addr().AppendTo(dst)
 }
 
 type redactStep struct {
-	only  map[string]bool
-	rules []masked
-	with  []string // for each rule what replaces a match, where it has no function
-	own   bool     // the only rule is a pattern whose replacement is expanded
+	only   map[string]bool
+	rules  []masked
+	with   []string // for each rule what replaces a match, where it has no function
+	own    bool     // the only rule is a pattern whose replacement is expanded
+	places [2]int   // of the last match found
 	// custom is set when the configuration says what matches of built-in patterns become.
 	custom bool
 }
@@ -213,37 +175,53 @@ func (p *redactStep) members(s *state, v record.Value, depth int) record.Value {
 }
 
 func (p *redactStep) text(s *state, text string) (string, bool) {
-	changed := false
+	before := s.counts.Redacted
 	for i := range p.rules {
 		rule := &p.rules[i]
-		if rule.sign != "" && !strings.Contains(text, rule.sign) || !rule.pattern.MatchString(text) {
+		if rule.maybe != nil && !rule.maybe(text) {
 			continue
 		}
-		start, last, replaced := len(s.arena), 0, false
-		for _, at := range rule.pattern.FindAllStringSubmatchIndex(text, -1) {
-			s.arena = append(s.arena, text[last:at[0]]...)
-			last = at[1]
-			ok := true
-			switch {
-			case rule.replace != nil:
-				from := len(s.arena)
-				if s.arena, ok = rule.replace(s.arena, text[at[0]:at[1]]); ok && p.custom {
-					s.arena = append(s.arena[:from], p.with[i]...)
-				}
-			case p.own:
-				s.arena = rule.pattern.ExpandString(s.arena, p.with[i], text, at)
-			default:
-				s.arena = append(s.arena, p.with[i]...)
+		start, last := len(s.arena), 0
+		if rule.find == nil {
+			if !rule.pattern.MatchString(text) { // which allocates nothing
+				continue
 			}
-			if ok {
-				s.counts.Redacted++
-				replaced = true
+			for _, at := range rule.pattern.FindAllStringSubmatchIndex(text, -1) {
+				last = p.put(s, i, text, last, at)
+			}
+		} else {
+			for {
+				from, to := rule.find(text, last)
+				if from < 0 {
+					break
+				}
+				p.places = [2]int{from, to}
+				last = p.put(s, i, text, last, p.places[:])
 			}
 		}
-		if replaced {
+		if last > 0 {
 			s.arena = append(s.arena, text[last:]...)
-			text, changed = s.text(start), true
+			text = s.text(start)
 		}
 	}
-	return text, changed
+	return text, s.counts.Redacted != before
+}
+
+// put appends what is between the match before and this one, and what becomes of it; it returns where it ends.
+func (p *redactStep) put(s *state, i int, text string, last int, at []int) int {
+	rule := &p.rules[i]
+	s.arena = append(s.arena, text[last:at[0]]...)
+	match, start := text[at[0]:at[1]], len(s.arena)
+	switch {
+	case p.own:
+		s.arena = rule.pattern.ExpandString(s.arena, p.with[i], text, at)
+	case rule.replace != nil && !p.custom:
+		s.arena = rule.replace(s.arena, match)
+	default:
+		s.arena = append(s.arena, p.with[i]...)
+	}
+	if string(s.arena[start:]) != match {
+		s.counts.Redacted++
+	}
+	return at[1]
 }

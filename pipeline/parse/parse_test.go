@@ -428,6 +428,10 @@ func allParsers(t testing.TB) map[string]Parser {
 		}
 		all[name] = parser(t, name, o)
 	}
+	headed := parser(t, "csv", Options{Header: true})
+	headed.(Headed).SetHeader(`a,"b, c",,a`)
+	all["csv with a header"] = headed
+	all["backtracking"] = parser(t, "regex", Options{Pattern: `^(?P<a>.*?)(?:(?P<b>\d+)|"(?P<c>(?:\\.|[^\\"])*)")+(?P<d>.*) (?P<e>\w*)$`})
 	return all
 }
 

@@ -176,6 +176,38 @@ func TestNoWatcher(t *testing.T) {
 	}
 }
 
+// Row 30: a directory beyond max_user_watches is polled, that is said once, and it is watched as soon as it can be.
+func TestWatchLimit(t *testing.T) {
+	defer func() { fault = nil }()
+	fault = func(call, _ string) error {
+		if call == "watch" {
+			return unix.ENOSPC
+		}
+		return nil
+	}
+	var log strings.Builder
+	w := NewWatcher(slog.New(slog.NewTextHandler(&log, nil)))
+	defer w.Close()
+	h := newHints()
+	one, two := t.TempDir(), t.TempDir()
+	for range 3 {
+		w.want(h, one)
+		w.want(h, two)
+	}
+	if st := w.Stats(); st.Directories != 2 || st.Polled != 2 {
+		t.Errorf("%+v", st)
+	}
+	if n := strings.Count(log.String(), "max_user_watches"); n != 1 {
+		t.Errorf("said %d times:\n%s", n, &log)
+	}
+	fault = nil
+	w.want(h, one)
+	w.want(h, two)
+	if st := w.Stats(); st.Polled != 0 {
+		t.Errorf("with room again: %+v", st)
+	}
+}
+
 // Row 12: on a network file system events are not relied upon, also where inotify would take the directory.
 func TestNetworkFileSystem(t *testing.T) {
 	far, near := t.TempDir(), t.TempDir()

@@ -159,11 +159,11 @@ func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]
 	beginning := f.opts.StartAt == "beginning"
 	switch {
 	case e.sibling && beginning && rotated && (first || e.pattern == ""):
-	case e.sibling && (!rotated || !newer(e, since)):
+	case e.sibling && (!rotated || !sv.newer(e, newest[root], since)):
 		return ignore()
 	case kind != "" && first && !beginning:
 		return ignore() // an archive is never a backfill by accident
-	case kind != "" && !first && rotated && !newer(e, since):
+	case kind != "" && !first && rotated && !sv.newer(e, newest[root], since):
 		return ignore()
 	}
 	if unseen != nil && (rotated || e.sibling || kind != "") && !(first && !beginning) {
@@ -295,7 +295,18 @@ func (f *Follower) since(k *generation) int64 {
 	return discovered(k.source.Generation)
 }
 
-func newer(e *entry, since int64) bool {
+// newer says that e holds what its path held after k, which was discovered at since. The names tell, where k has been rotated too: a clock that is
+// set back changes nothing then. Else times have to.
+func (sv *survey) newer(e *entry, k *generation, since int64) bool {
+	if k != nil && len(k.names) > 0 {
+		root, ours := sv.family(e.path)
+		other, theirs := sv.family(k.names[0])
+		if k.names[0] != other && root == other {
+			if c := ours.older(theirs); c != 0 {
+				return c > 0
+			}
+		}
+	}
 	return e.st.mtime >= since && (e.st.birth == 0 || e.st.birth >= since)
 }
 

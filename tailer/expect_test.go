@@ -22,6 +22,8 @@ import (
 //	expect refused N                paths are not read because of who could have put them there
 //	expect skipped FILE WORDS...    status tells why a path is not followed
 //	expect following N              so many generations are not final
+//	expect head FILE BYTES          its fingerprint covers so much
+//	expect remembered N             so many generations are in the store
 //	expect logged WORDS...
 //	expect log-clean
 //	expect eof                      Next says that everything is read
@@ -63,6 +65,14 @@ func (w *world) expect(args []string) error {
 			}
 		}
 		return fmt.Errorf("status has %v", w.f.Status().Skipped)
+	case "head": // expect head FILE BYTES: its fingerprint covers so much
+		if g := w.f.named[w.path(args[1])]; g != nil {
+			return same([]string{strconv.Itoa(g.shared.rec.Head.Len)}, args[2:])
+		}
+		return errors.New("it is not followed")
+	case "remembered": // expect remembered N: generations in the store
+		gens, err := w.store.Load(w.opts.Flow)
+		return errors.Join(err, same([]string{strconv.Itoa(len(gens))}, args[1:]))
 	case "following":
 		return same([]string{strconv.Itoa(w.f.Status().FilesFollowed)}, args[1:])
 	case "logged":

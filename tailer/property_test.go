@@ -206,6 +206,9 @@ func (m *model) leave(name string) {
 // remove takes a name away; with the last one the body goes, but for what a follower holds.
 func (m *model) remove(name string) {
 	b, other := m.names[name], m.hasOther(name)
+	if !other {
+		m.closeHandle(b)
+	}
 	m.leave(name)
 	m.do("remove", name)
 	delete(m.names, name)
@@ -266,10 +269,6 @@ func (m *model) op(op string) {
 			return
 		}
 		victim := rapid.SampledFrom(names).Draw(m.r, "victim")
-		b := m.names[victim]
-		if !m.hasOther(victim) {
-			m.closeHandle(b)
-		}
 		m.remove(victim)
 	case "gzip", "zstd":
 		var victims []string

@@ -122,7 +122,7 @@ func (f *Follower) locate(g *generation, sv *survey, now clock) {
 		f.bodies[g.key] = g
 		f.inspect(g, &at.st, sv, now)
 	case f.unsure(g, sv):
-	case g.file != nil:
+	case g.file != nil && !g.final:
 		if g.nameless == 0 {
 			g.nameless = now
 			f.rename(g, nil)
@@ -137,7 +137,11 @@ func (f *Follower) locate(g *generation, sv *survey, now clock) {
 	case !g.final:
 		f.lose(g, "no file has its content any more", now)
 	default:
+		g.park(f)
 		f.unbody(g)
+	}
+	if g.final {
+		g.park(f) // it was opened to be compared, and would hold the disk of a body that is deleted
 	}
 }
 

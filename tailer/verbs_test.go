@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -46,6 +47,8 @@ func (w *world) do(words []string) error {
 		return w.start()
 	case "stop":
 		w.stop()
+	case "leave": // as stop, but what is held stays unanswered
+		w.leave()
 	case "restart":
 		w.stop()
 		return w.start()
@@ -149,6 +152,13 @@ func (w *world) do(words []string) error {
 		return os.MkdirAll(from, 0o755)
 	case "mkfifo":
 		return mkfifo(from)
+	case "mksocket":
+		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: from, Net: "unix"})
+		if err != nil {
+			return err
+		}
+		l.SetUnlinkOnClose(false)
+		return l.Close()
 	case "chmod":
 		mode, err := strconv.ParseUint(arg(1), 8, 32)
 		if err != nil {
@@ -243,6 +253,8 @@ func (w *world) option(name string, values []string) error {
 		w.descriptors, err = strconv.Atoi(values[0])
 	case "unprotected":
 		w.unprotected = true
+	case "no-birth": // the file system tells no birth times
+		statMask = unix.STATX_BASIC_STATS
 	case "once":
 		w.opts.Once = true
 	case "window":

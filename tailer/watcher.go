@@ -172,11 +172,11 @@ func (w *Watcher) want(h *hints, dir string) bool {
 		hs[h] = struct{}{}
 		return false
 	}
-	_, failed := w.failed[dir]
-	if _, ok := hs[h]; ok && !failed {
+	_, before := w.failed[dir]
+	if _, ok := hs[h]; ok && !before {
 		return false
 	}
-	if len(hs) == 0 || failed {
+	if len(hs) == 0 || before {
 		if name := networked(dir); name != "" {
 			if !errors.Is(w.failed[dir], errNetwork) {
 				w.log.Info("directory is on a network file system: it is polled, not watched", "dir", dir, "file_system", name)
@@ -184,7 +184,11 @@ func (w *Watcher) want(h *hints, dir string) bool {
 			w.failed[dir], hs[h] = errNetwork, struct{}{}
 			return false
 		}
-		if err := w.fs.Add(dir); err != nil {
+		err := failed("watch", dir)
+		if err == nil {
+			err = w.fs.Add(dir)
+		}
+		if err != nil {
 			w.failed[dir] = err
 			if !w.warned && (errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EMFILE)) {
 				w.warned = true

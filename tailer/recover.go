@@ -86,7 +86,10 @@ func (f *Follower) giveUp(g *generation, why string) {
 	g.lost = max(g.lost, 1)
 	g.final = true
 	g.active = false
-	f.remember(g, func(r *checkpoint.Generation) { r.Final, r.Size = true, g.read })
+	f.remember(g, func(r *checkpoint.Generation) {
+		r.Final, r.Size = true, g.read
+		r.Dev, r.Ino, r.Birth = 0, 0, 0 // another may be given the number
+	})
 	f.publish(g)
 }
 

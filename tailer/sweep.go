@@ -148,7 +148,7 @@ func (f *Follower) locate(g *generation, sv *survey, now clock) {
 // plausible says whether g can be at e: a body of which nothing is known but its number (which another may have been given in the same
 // tick of the file system's clock) is not looked for under other files' names.
 func (sv *survey) plausible(g *generation, e *entry) bool {
-	if g.head.Len > 0 || slices.Contains(g.names, e.path) {
+	if g.head.Len > 0 || slices.Contains(g.shared.rec.Names, e.path) {
 		return true
 	}
 	root, _ := sv.family(e.path)

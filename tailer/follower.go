@@ -166,6 +166,7 @@ func (f *Follower) recall(rec checkpoint.Generation) {
 	}
 	// Found under a rotated name and never read: what was empty or unfinished then may have become a copy since.
 	g.unproven = rec.Offset == 0 && !slices.Contains(rec.Names, rec.Path)
+	g.grown = f.now()     // what is open at its end gets its time
 	g.st = stat{size: -1} // whatever is seen is a change
 	g.shared.rec, g.shared.read = rec, rec.Offset
 	f.recallLag(g)

@@ -47,6 +47,7 @@ type generation struct {
 	queued   bool
 	active   bool  // polled
 	grown    clock // when it last grew
+	joined   int64 // what size was when an unfinished join was last closed by time
 	heard    clock // when an event last told of it
 	polled   int64 // size at the last poll
 	ends     int   // consecutive polls that found nothing new after something made this the older one

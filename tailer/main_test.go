@@ -3,6 +3,7 @@ package tailer
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -17,6 +18,41 @@ func (l lines) Window() int {
 		return l.window
 	}
 	return 1 << 20
+}
+
+// joins is the smallest framer that joins: lines that begin with a space belong to the one before.
+type joins struct{ timeout time.Duration }
+
+func (joins) Window() int                  { return 1 << 16 }
+func (j joins) JoinTimeout() time.Duration { return j.timeout }
+
+func (j joins) Frame(b *Batch, raw []byte, base int64, closing Closing) int {
+	start, safe := 0, 0
+	closed := func(end, skip int, flags Flags) {
+		if end > start {
+			b.Records = append(b.Records, Record{Off: uint32(start), Len: uint32(end - start), Start: base + int64(start), End: base + int64(end+skip), Flags: flags})
+		}
+		start = end + skip
+		safe = start
+	}
+	at := 0
+	for at < len(raw) {
+		if raw[at] != ' ' && at > start {
+			closed(at-1, 1, 0)
+		}
+		i := bytes.IndexByte(raw[at:], '\n')
+		if i < 0 {
+			break
+		}
+		at += i + 1
+	}
+	if closing != KeepOpen && at > start {
+		closed(at-1, 1, 0)
+	}
+	if closing == CloseAll && len(raw) > start {
+		closed(len(raw), 0, Partial)
+	}
+	return safe
 }
 
 func (l lines) Frame(b *Batch, raw []byte, base int64, closing Closing) int {

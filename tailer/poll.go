@@ -93,8 +93,8 @@ func (f *Follower) age(g *generation, now clock) {
 	}
 	leftover := g.size > g.read
 	if join, ok := f.opts.Framer.(Joiner); ok && leftover && !g.ready() {
-		if d := join.JoinTimeout(); d > 0 && now-g.grown >= d && now-g.grown < d+quietAfter {
-			g.closing = CloseJoin
+		if d := join.JoinTimeout(); d > 0 && now-g.grown >= d && g.joined != g.size {
+			g.joined, g.closing = g.size, CloseJoin
 			f.enqueue(g)
 		}
 	}

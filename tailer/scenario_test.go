@@ -151,6 +151,9 @@ func (w *world) start() error {
 	}
 	w.f.protected = !w.unprotected
 	w.f.now = func() clock { return w.clock }
+	for _, g := range w.f.gens { // it was opened under the real clock
+		g.grown, g.looked = w.clock, w.clock
+	}
 	w.f.took = func(time.Time) time.Duration { return 0 }
 	return w.poll()
 }

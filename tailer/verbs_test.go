@@ -261,6 +261,10 @@ func (w *world) option(name string, values []string) error {
 		var n int
 		n, err = strconv.Atoi(values[0])
 		w.opts.Framer = lines{window: n}
+	case "join": // lines that begin with a space belong to the one before
+		var d time.Duration
+		d, err = time.ParseDuration(values[0])
+		w.opts.Framer = joins{d}
 	case "max_unacked":
 		w.opts.MaxUnacked, err = strconv.ParseInt(values[0], 10, 64)
 	case "hold_deleted_age":

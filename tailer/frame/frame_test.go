@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +102,15 @@ func TestFrames(t *testing.T) {
 			single := frame(t, mustNew(t, c.o), []byte(c.in), bytes.Repeat([]byte{1}, len(c.in)))
 			if s := short(single.got); s != got {
 				t.Errorf("byte by byte %s\nat once      %s", s, got)
+			}
+			// A commit never lands inside a joined record: a restart at any position that may be committed gives the rest, no more, no less.
+			for i, at := range single.commit {
+				rest := &reader{t: t, f: mustNew(t, c.o), data: []byte(c.in), at: int(at)}
+				rest.show(len(c.in), tailer.KeepOpen)
+				rest.show(len(c.in), tailer.CloseAll)
+				if s := short(slices.Concat(single.got[:single.before[i]], rest.got)); s != got {
+					t.Errorf("again from byte %d %s\nat once %s", at, s, got)
+				}
 			}
 		})
 	}

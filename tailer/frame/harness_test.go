@@ -39,6 +39,7 @@ type reader struct {
 	part   uint16
 	got    []rec
 	commit []int64 // every position that may be committed
+	before []int   // how many records came before each of them
 }
 
 // show lets the framer see data up to end, again and again until it takes nothing more.
@@ -78,6 +79,7 @@ func (r *reader) show(end int, closing tailer.Closing) {
 		r.part = b.After
 		if r.part == 0 {
 			r.commit = append(r.commit, int64(r.at))
+			r.before = append(r.before, len(r.got))
 		}
 	}
 }

@@ -273,9 +273,19 @@ func (f *Follower) copyOf(k *generation, r io.ReaderAt, size int64) (bool, error
 	}
 	head := k.head
 	if k.lost == 0 && k.kind == "" && !k.recalled && f.unpark(k) == nil {
-		common := min(size, k.size)
+		now, err := statFile(k.file)
+		if err != nil {
+			return false, fmt.Errorf("look at %q: %w", k.label(), err)
+		}
+		if now.size < k.size {
+			return false, errRacing // k was truncated since it was looked at
+		}
+		common := min(size, now.size)
 		if common == 0 {
 			return false, nil
+		}
+		if n, err := readFull(r, make([]byte, 1), now.size); err != nil || n > 0 {
+			return false, err // more than k has, and nothing was taken from k: no copy
 		}
 		if common < int64(head.Len) {
 			head = checkpoint.Print{}

@@ -47,7 +47,7 @@ BENCH_MB   ?= 1000
 BENCH_RUNS ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help build size demo test race check vet scenarios integration page chaos bounds fmt fmt-check lint bench bench-e2e compare-tail mutants package image release package-check fuzz tools clean
+.PHONY: help build size demo test race check vet scenarios races integration page chaos bounds fmt fmt-check lint bench bench-e2e compare-tail mutants package image release package-check fuzz tools clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,14 +81,12 @@ vet: ## go vet, also over the integration tests
 	$(GO) vet -tags bounds ./agent/bounds/
 	$(GO) vet -tags compare ./tailer/compare/
 
-# Each script under tailer/testdata/scenarios says in its first line what happens to the file.
-scenarios: ## what can happen to a log file: each case, and whether it passes
-	@$(GO) test -count=1 -run '^TestScenarios$$' -v ./tailer/ | awk ' \
-		/^ +--- (PASS|FAIL|SKIP): TestScenarios\// { \
-			sub(":", "", $$2); split($$3, name, "/"); \
-			getline what < ("tailer/testdata/scenarios/" name[2] ".txt"); sub("^# *", "", what); \
-			printf "%s  %-28s %s\n", $$2, name[2], what; if ($$2 == "FAIL") bad++; n++ } \
-		END { printf "%d cases, %d failed\n", n, bad; exit bad > 0 || n == 0 }'
+scenarios: ## what can happen to a log file: the table of docs/tailing.md, and whether each row passes
+	$(GO) run ./scenarios
+
+RACES ?= 200
+races: ## the scenarios that race, RACES (200) times each, with a writer at full speed
+	$(GO) test -count=$(RACES) -timeout 60m -run '^TestLive' ./tailer/
 
 integration: build ## the real binary against nginx, logrotate and kinesis-local; installs what is missing
 	agent/integration/install

@@ -6,15 +6,18 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 )
 
@@ -24,7 +27,9 @@ const (
 )
 
 func main() {
-	ok, err := run(os.Stdout)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ok, err := run(ctx, os.Stdout)
+	stop()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "scenarios: %v\n", err)
 	}
@@ -70,7 +75,7 @@ func rows(text []byte) []row {
 	return all
 }
 
-func run(out io.Writer) (bool, error) {
+func run(ctx context.Context, out io.Writer) (bool, error) {
 	text, err := os.ReadFile(page)
 	if err != nil {
 		return false, err
@@ -84,7 +89,7 @@ func run(out io.Writer) (bool, error) {
 			names[name], packages["./"+pkg] = true, true
 		}
 	}
-	results, err := runTests(keys(packages), "^("+strings.Join(keys(names), "|")+")$")
+	results, err := runTests(ctx, keys(packages), "^("+strings.Join(keys(names), "|")+")$")
 	if err != nil {
 		return false, err
 	}
@@ -122,8 +127,8 @@ func run(out io.Writer) (bool, error) {
 }
 
 // runTests is what became of each test that matches.
-func runTests(packages []string, match string) (map[string]string, error) {
-	cmd := exec.Command("go", append([]string{"test", "-json", "-count=1", "-run", match}, packages...)...)
+func runTests(ctx context.Context, packages []string, match string) (map[string]string, error) {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json", "-count=1", "-run", match}, packages...)...)
 	cmd.Stderr = os.Stderr
 	pipe, err := cmd.StdoutPipe()
 	if err != nil {

@@ -158,7 +158,7 @@ func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]
 	}
 	beginning := f.opts.StartAt == "beginning"
 	switch {
-	case e.sibling && beginning && rotated && (first || e.pattern == ""):
+	case e.sibling && beginning && rotated && first:
 	case e.sibling && (!rotated || !sv.newer(e, newest[root], since)):
 		return ignore()
 	case kind != "" && first && !beginning:

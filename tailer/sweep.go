@@ -16,11 +16,14 @@ const sweepShare = 10
 // restShare is the same for sweeps that nothing asked for: with 10,000 idle files they come less often.
 const restShare = 200
 
+// clockGrain is how far the times of files may be behind the clock: the kernel takes them from its last tick.
+const clockGrain = 20 * time.Millisecond
+
 // sweep looks at everything once: what it finds is the truth that events only hint at. It needs f.own.
 func (f *Follower) sweep(ctx context.Context, now clock) {
 	began := time.Now()
 	if f.firstWall == 0 {
-		f.firstWall = began.UnixNano()
+		f.firstWall = began.Add(-clockGrain).UnixNano()
 	}
 	f.sweeps++
 	f.early = false

@@ -40,6 +40,31 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
+{{- define "kinetail.volumeMounts" -}}
+- name: config
+  mountPath: /etc/kinetail
+  readOnly: true
+- name: state
+  mountPath: /var/lib/kinetail
+- name: logs
+  mountPath: /var/log
+  readOnly: true
+{{- end -}}
+
+{{- define "kinetail.volumes" -}}
+- name: config
+  configMap:
+    name: {{ include "kinetail.fullname" . }}
+- name: state
+  hostPath:
+    path: {{ .Values.stateHostPath }}
+    type: DirectoryOrCreate
+- name: logs
+  hostPath:
+    path: {{ .Values.logHostPath }}
+    type: Directory
+{{- end -}}
+
 {{/* A string of HCL: JSON's escapes are HCL's, and what would begin a template is doubled. */}}
 {{- define "kinetail.string" -}}
 {{- . | toJson | replace "${" "$${" | replace "%{" "%%{" -}}
@@ -104,6 +129,7 @@ flow "containers" {
 {{- if .stream }}
   emit "kinesis" {
     {{ include "kinetail.stream" .stream }}
+
 {{ trim .arguments | indent 4 }}
   }
 {{- end }}
@@ -112,6 +138,7 @@ flow "containers" {
 {{- if .stream }}
   emit "firehose" {
     stream = {{ include "kinetail.string" .stream }}
+
 {{ trim .arguments | indent 4 }}
   }
 {{- end }}

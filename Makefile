@@ -33,6 +33,10 @@ GOLANGCI_VERSION := v2.15.0
 TOOLS            := $(CURDIR)/.cache/bin
 GOFUMPT          := $(TOOLS)/gofumpt-$(GOFUMPT_VERSION)
 GOLANGCI         := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
+HELM_VERSION     := v3.22.0
+HELM             := $(TOOLS)/helm-$(HELM_VERSION)
+KUBESCORE_VERSION := v1.20.0
+KUBESCORE        := $(TOOLS)/kube-score-$(KUBESCORE_VERSION)
 NFPM_VERSION     := v2.45.2
 NFPM             := $(TOOLS)/nfpm-$(NFPM_VERSION)
 
@@ -47,7 +51,7 @@ BENCH_MB   ?= 1000
 BENCH_RUNS ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help build size demo test race check vet scenarios races integration page chaos bounds fmt fmt-check lint bench bench-e2e compare-tail mutants package image release package-check fuzz tools clean
+.PHONY: $(shell sed -n 's/^\([a-z0-9-]*\):.*#.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,7 +75,7 @@ test: ## all unit tests; needs only Go
 race: ## all unit tests under the race detector; needs a C compiler
 	CGO_ENABLED=1 $(GO) test -race ./...
 
-check: size fmt-check vet lint race integration mutants ## everything CI runs
+check: size fmt-check vet lint race integration chart-check mutants ## everything CI runs
 
 vet: ## go vet, also over the integration tests
 	$(GO) vet ./...
@@ -133,6 +137,14 @@ image: ## the container image, with buildah, as an OCI layout
 release: $(NFPM) ## packages, archives, SBOMs, container image and checksums, into dist; the same commit gives the same bytes
 	$(PACKAGING) release '$(VERSION)'
 
+CHART := cd packaging/helm/check && HELM=$(HELM) KUBE_SCORE=$(KUBESCORE) KINETAIL=$(CURDIR)/bin/kinetail POD_NAME=web $(GO) test -count=1 ./...
+
+chart: build $(HELM) $(KUBESCORE) ## render the plain Kubernetes manifests anew from the Helm chart
+	$(CHART) -run TestManifestsAreCurrent -args -update
+
+chart-check: build $(HELM) $(KUBESCORE) ## the Helm chart and its manifests: lint, score, the API's types, and a run on a node as the kubelet lays it out
+	$(CHART)
+
 fuzz: ## run every fuzz target for FUZZTIME
 	@for pkg in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' "$$pkg" | grep '^Fuzz'); do \
@@ -152,6 +164,16 @@ $(GOLANGCI):
 	@mkdir -p $(TOOLS)
 	GOBIN=$(TOOLS) GOFLAGS= $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	mv $(TOOLS)/golangci-lint $@
+
+$(HELM):
+	@mkdir -p $(TOOLS)
+	GOBIN=$(TOOLS) GOFLAGS= $(GO) install helm.sh/helm/v3/cmd/helm@$(HELM_VERSION)
+	mv $(TOOLS)/helm $@
+
+$(KUBESCORE):
+	@mkdir -p $(TOOLS)
+	GOBIN=$(TOOLS) GOFLAGS= $(GO) install github.com/zegl/kube-score/cmd/kube-score@$(KUBESCORE_VERSION)
+	mv $(TOOLS)/kube-score $@
 
 $(NFPM):
 	@mkdir -p $(TOOLS)

@@ -257,4 +257,3 @@ func TestConfigurationsAreValid(t *testing.T) {
 		t.Errorf("only %d configurations", n)
 	}
 }
-

@@ -100,6 +100,8 @@ type walk struct {
 	dirs     map[string]*listing
 	// refused are the paths of directories that are not entered because of who could have put them there, with why.
 	refused map[string]string
+	// awaited are directories in which a file of a fixed name is to be, or is.
+	awaited map[string]bool
 	// blind are directories that are there and could not be looked at.
 	blind map[string]error
 }
@@ -113,7 +115,7 @@ type listing struct {
 }
 
 func newWalk(symlinks string) *walk {
-	return &walk{symlinks: symlinks, dirs: map[string]*listing{}, blind: map[string]error{}, refused: map[string]string{}}
+	return &walk{symlinks: symlinks, dirs: map[string]*listing{}, blind: map[string]error{}, refused: map[string]string{}, awaited: map[string]bool{}}
 }
 
 func (w *walk) close() {
@@ -174,6 +176,7 @@ func (w *walk) step(g glob, dir string, parts []string, found func(entry), depth
 	if !hasMeta(part) {
 		path := filepath.Join(dir, part)
 		if last {
+			w.awaited[dir] = true
 			w.leaf(g, dir, part, found)
 			return
 		}

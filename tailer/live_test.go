@@ -175,3 +175,36 @@ func writeAndRotate(path string, rotations, each int) error {
 	}
 	return nil
 }
+
+// A file of a fixed name that is not there yet is picked up when it appears, not at the next sweep.
+func TestAnAwaitedFileIsPickedUpAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	opts := Options{
+		Flow: "live", Paths: []string{filepath.Join(dir, "a.log")}, Framer: lines{}, StartAt: "beginning", SweepInterval: time.Hour,
+		Log: slog.New(slog.DiscardHandler),
+	}
+	opts.Watcher = NewWatcher(opts.Log)
+	defer opts.Watcher.Close()
+	f, err := Open(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	written := make(chan error, 1)
+	go func() {
+		for f.Status().Counters.Sweeps == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		written <- os.WriteFile(filepath.Join(dir, "a.log"), []byte("00000000 here\n"), 0o600)
+	}()
+	b, err := f.Next(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Release()
+	if err := <-written; err != nil {
+		t.Error(err)
+	}
+}

@@ -227,5 +227,8 @@ func (sv *survey) dirs() map[string]bool {
 	for dir := range sv.names {
 		all[dir] = true
 	}
+	for dir := range sv.w.awaited {
+		all[dir] = true
+	}
 	return all
 }

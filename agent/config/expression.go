@@ -149,12 +149,20 @@ func (d *decoder) unknownRecordName(t hcl.Traversal) *problem {
 		summary: fmt.Sprintf("Unknown name %q", root),
 		detail:  "A record's fields are record.<name>. Text is put in quotes.",
 	}
-	if len(t) == 1 {
+	if near := neighbourRoots[flat(root)]; near != "" && len(t) > 1 {
+		p.hint = mean(near)
+	} else if len(t) == 1 {
 		p.hint = fmt.Sprintf("did you mean record.%s, or the text %q?", root, root)
 	} else if near := nearest(root, append([]string{"local", "host"}, recordNames...)); near != "" {
 		p.hint = mean(near)
 	}
 	return p
+}
+
+// neighbourRoots are what others call the things that an expression can start with.
+var neighbourRoots = map[string]string{
+	"kubernetes": "k8s", "kube": "k8s", "pod": "k8s", "labels": "k8s.labels", "annotations": "k8s.annotations", "event": "record", "log": "record",
+	"msg": "record", "fields": "record", "attributes": "record", "body": "record", "instance": "ec2", "aws": "ec2", "task": "ecs", "var": "local", "locals": "local",
 }
 
 // loadFunction finds a call that makes sense at load time only.

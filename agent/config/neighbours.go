@@ -85,6 +85,13 @@ var neighbourRows = []struct {
 	{neighbour{why: "What an emit block is stands behind the word: emit \"kinesis\" { ... }."}, "type"},
 	{neighbour{why: "A flow's name stands behind the word: flow \"nginx\" { ... }."}, "name"},
 
+	{neighbour{ours: "kubernetes"}, "k8s kube kubernetesmetadata k8sattributes"},
+	{neighbour{ours: "node"}, "nodename host hostname"},
+	{neighbour{ours: "api_server"}, "kubeurl kubernetesurl apiserverurl server apiserveraddress"},
+	{neighbour{ours: "token_file"}, "kubetokenfile bearertokenfile token serviceaccounttoken"},
+	{neighbour{ours: "ca_file"}, "kubecafile cacert ca"},
+	{neighbour{ours: "wait"}, "waitformetadatatimeout metadatatimeout"},
+
 	// steps
 	{neighbour{ours: "parse"}, "parser decode"},
 	{neighbour{ours: "parse", why: "Write parse \"grok\" { pattern = \"...\" }."}, "grok"},
@@ -125,7 +132,7 @@ var neighbourRows = []struct {
 	{neighbour{ours: "strings", why: "Numbers and booleans are recognised; strings = true leaves all values text."}, "types convert inferschema"},
 	{neighbour{ours: "share", why: "It is a percentage: share = \"10%\"."}, "percent percentage ratio samplingpercentage probability"},
 	{neighbour{ours: "rate", why: "It is in records a second."}, "eventspersecond limit threshold maxevents"},
-	{neighbour{ours: "key"}, "groupby keyfield keyedby by"},
+	{neighbour{ours: "key"}, "groupby keyfield keyedby by per"},
 	{neighbour{ours: "separator"}, "delimiter joiner"},
 	{neighbour{ours: "compression"}, "compress compressiontype gzip"},
 	{neighbour{ours: "template"}, "linetemplate lineformat outputtemplate"},

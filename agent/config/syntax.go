@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -99,6 +100,10 @@ func explainSyntax(diag *hcl.Diagnostic, text []byte) {
 	say := func(summary, hint, detail string) {
 		diag.Summary, diag.Detail, diag.Extra = summary, detail, extra{hint: hint}
 	}
+	if o, ok := otherOperator(text, diag.Subject.Start.Byte, line); ok && slices.Contains(behindOperand, diag.Summary) {
+		say(fmt.Sprintf("There is no operator %q here", o.word), o.hint, "")
+		return
+	}
 	switch diag.Summary {
 	case "Invalid single-argument block definition", "Argument definition required":
 		if fix := onLines(text, diag.Subject.Start.Byte); fix != "" {
@@ -122,6 +127,12 @@ func explainSyntax(diag *hcl.Diagnostic, text []byte) {
 	case "Invalid character":
 		if m := singleQuoted.FindStringSubmatch(line); m != nil {
 			say("Text is written in double quotes", fmt.Sprintf("write %q", m[1]), "")
+		}
+	case "Missing argument separator":
+		if rest := text[min(len(text), diag.Subject.Start.Byte):]; bytes.HasPrefix(rest, []byte("}")) || argument.MatchString(line) {
+			say("The call before this is not closed", "a ) is missing before this", "")
+		} else {
+			diag.Extra = extra{hint: "a comma is missing before this"}
 		}
 	case "Missing item separator":
 		if argument.MatchString(line) {

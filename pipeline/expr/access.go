@@ -92,12 +92,31 @@ func (c *compiler) fixedTraversal(root string, attrs map[string]func(*Env) recor
 	if len(t) < 2 {
 		return c.errorf(rng, "Incomplete name", "%q is no value itself; use %s.", root, all)
 	}
+	c.checkDash(t)
 	name, _, ok := stepName(t[1])
 	get := attrs[name]
 	if !ok || get == nil {
-		return c.errorf(t[1].SourceRange(), "Unknown name", "%q has no %q; there is %s.%s", root, name, all, suggest(name, names))
+		hint := suggest(name, names)
+		if hint == "" {
+			hint = suggestPart(name, names)
+		}
+		return c.errorf(t[1].SourceRange(), "Unknown name", "%q has no %q; there is %s.%s", root, name, all, hint)
 	}
 	return c.traverse(node{eval: get}, t[2:])
+}
+
+// suggestPart is suggest for a name that holds one of names, as pod_name does pod, or is held by one, as zone by availability_zone.
+func suggestPart(name string, names []string) string {
+	best := ""
+	for _, n := range names {
+		if (strings.Contains(name, n) || len(name) > 1 && strings.Contains(n, name)) && len(n) > len(best) {
+			best = n
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(" Did you mean %q?", best)
 }
 
 // stepName is the name that a step of a traversal looks up; isIndex says that it is a number.

@@ -1,13 +1,16 @@
 package kinesis
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"github.com/kinetail/kinetail/emit/awslocal"
 	"github.com/kinetail/kinetail/emit/awslocal/readback"
@@ -167,6 +170,64 @@ func TestAutoStream(t *testing.T) {
 	if len(got) != len(records) || len(plain) < len(records)/2 {
 		t.Errorf("%d of %d records arrived, %d of them plain", len(got), len(records), len(plain))
 	}
+}
+
+// TestAutoStreamIsAskedFor: where one shard takes everything, no answer shows that the stream ignores keys. It is asked once an hour, after the
+// first request, and may be switched on at any time.
+func TestAutoStreamIsAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, client := processed(t, 1, false)
+		defer s.Close()
+		auto := false
+		asked := &describer{client, func() *kinesis.DescribeStreamSummaryOutput {
+			d := &types.StreamDescriptionSummary{RecordDistributionStrategy: types.RecordDistributionStrategyUserPartitionKey}
+			if auto {
+				d.RecordDistributionStrategy = types.RecordDistributionStrategyAuto
+			}
+			return &kinesis.DescribeStreamSummaryOutput{StreamDescriptionSummary: d}
+		}, 0}
+		d := destination(t, client, func(o *options) { o.Client, o.Aggregate = asked, "kpl" })
+		defer d.Close()
+		time.Sleep(time.Hour)
+		if asked.n != 0 {
+			t.Errorf("asked %d times before anything was sent", asked.n)
+		}
+		last := int64(0)
+		aggregated := func() int64 {
+			put(t, d, numbered(200, 2))
+			flush(t, d)
+			n := d.Status().Counters.KinesisRecords.Load() - last
+			last += n
+			return n
+		}
+		if n := aggregated(); n > 10 {
+			t.Errorf("%d Kinesis records for 200", n)
+		}
+		time.Sleep(5 * time.Hour)
+		if asked.n < 4 || asked.n > 7 {
+			t.Errorf("asked %d times in five hours", asked.n)
+		}
+		if n := aggregated(); n > 10 {
+			t.Errorf("%d Kinesis records for 200", n)
+		}
+		auto = true
+		time.Sleep(90 * time.Minute)
+		if n := aggregated(); n != 200 {
+			t.Errorf("%d Kinesis records for 200 when the stream distributes by itself", n)
+		}
+	})
+}
+
+// describer is a client that says something else of the stream.
+type describer struct {
+	*kinesis.Client
+	say func() *kinesis.DescribeStreamSummaryOutput
+	n   int
+}
+
+func (d *describer) DescribeStreamSummary(context.Context, *kinesis.DescribeStreamSummaryInput, ...func(*kinesis.Options)) (*kinesis.DescribeStreamSummaryOutput, error) {
+	d.n++
+	return d.say(), nil
 }
 
 // TestHotKey: one key, answers that take 30 ms, order kept: under a backlog aggregates grow, so a shard's 1 MB/s is filled.

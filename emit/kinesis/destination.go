@@ -45,9 +45,10 @@ func start(o Options) (*lane.Engine, *sender, error) {
 			engine.Map = m
 		}
 	}
+	var described *summary
 	if c, ok := o.Client.(Summarizer); ok {
-		l := &recordLimit{client: c, stream: s.stream, arn: s.arn}
-		engine.Larger = l.get
+		described = &summary{client: c, stream: s.stream, arn: s.arn}
+		engine.Larger = described.limit
 	}
 	// Nothing is sent before the first Put, and so plain is not called before New returns.
 	s.plain = sync.OnceFunc(func() {
@@ -66,6 +67,9 @@ func start(o Options) (*lane.Engine, *sender, error) {
 	e = lane.New(engine)
 	if s.shards != nil {
 		group.Go(func() { s.shards.run(ctx) })
+	}
+	if described != nil && o.Aggregate == "kpl" {
+		group.Go(func() { described.watch(ctx, s.sent, s.plain) })
 	}
 	return e, s, nil
 }

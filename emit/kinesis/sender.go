@@ -19,7 +19,9 @@ type sender struct {
 	stream, arn *string
 	shards      *shardList // nil: nobody may list them
 	dryRun      bool
-	plain       func()    // ends aggregation
+	plain       func()        // ends aggregation
+	sent        chan struct{} // closed when the service has answered a request
+	once        sync.Once
 	inputs      sync.Pool // of *input
 }
 
@@ -31,7 +33,7 @@ type input struct {
 }
 
 func newSender(o *Options) *sender {
-	s := &sender{client: o.Client, dryRun: o.DryRun, inputs: sync.Pool{New: func() any { return new(input) }}}
+	s := &sender{client: o.Client, dryRun: o.DryRun, sent: make(chan struct{}), inputs: sync.Pool{New: func() any { return new(input) }}}
 	if o.StreamARN != "" {
 		s.arn = aws.String(o.StreamARN)
 	} else {
@@ -50,6 +52,7 @@ func (s *sender) Send(ctx context.Context, units []lane.Unit, verdicts []retry.F
 	if err != nil {
 		return fmt.Errorf("send %d records: %w", len(units), err)
 	}
+	s.once.Do(func() { close(s.sent) })
 	if len(out.Records) != len(units) {
 		return fmt.Errorf("%w: results for %d records, %d were sent", retry.ErrAnswer, len(out.Records), len(units))
 	}

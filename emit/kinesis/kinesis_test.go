@@ -74,6 +74,7 @@ type options struct {
 // joined is what a flow has, and what it sends through.
 type joined struct {
 	*lane.Port
+	engine *lane.Engine
 	sender *sender
 }
 
@@ -98,7 +99,20 @@ func destination(t testing.TB, client *kinesis.Client, change func(*options)) *j
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = d.Close() })
-	return &joined{d, s}
+	return &joined{d, e, s}
+}
+
+// another is another flow of the same destination.
+func (j *joined) another(t testing.TB) *joined {
+	t.Helper()
+	p, err := j.engine.Join(lane.PortOptions{
+		Flow: "g", Memory: memory.New(64 << 20).Share(),
+		DeadLetters: emit.NewDeadLetters(emit.DeadLetterOptions{StateDir: t.TempDir(), Flow: "g", Destination: "kinesis"}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &joined{p, j.engine, j.sender}
 }
 
 // put sends records in batches of 100 and counts the acknowledged batches.

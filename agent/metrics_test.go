@@ -136,7 +136,7 @@ func published(t *testing.T, detail string) ([]awslocal.MetricDatum, *status.Sna
 }
 
 func TestEveryMetricIsPublished(t *testing.T) {
-	want := map[string]string{}
+	want, seen := map[string]string{}, map[string]bool{}
 	for _, detail := range []string{"standard", "full"} {
 		for name, unit := range map[string]map[string]string{"standard": standardNames, "full": fullNames}[detail] {
 			want[name] = unit
@@ -177,6 +177,27 @@ func TestEveryMetricIsPublished(t *testing.T) {
 			// What is certain: 301 records (with a line end each for Firehose) to each of two destinations, one dropped, one truncated.
 			if sums["RecordsSent"] != 602 || sums["BytesSent"] != 2*(300*6+1024)+301 || sums["RecordsDropped"] != 2 || sums["ServiceErrors"] == 0 {
 				t.Errorf("%v", sums)
+			}
+			// What a fleet pays for: each of these is a custom metric, whatever the number of hosts. docs/operations.md has the numbers.
+			series := map[string]int{}
+			for _, d := range data {
+				destination := "agent"
+				for _, dim := range d.Dimensions {
+					if dim.Name == "Destination" {
+						destination = dim.Value
+					}
+					if dim.Name == "Env" {
+						destination = "Env"
+					}
+				}
+				if !seen[destination+d.MetricName+detail] && !slices.Contains([]string{"RecordsDropped"}, d.MetricName) {
+					series[destination]++
+				}
+				seen[destination+d.MetricName+detail] = true
+			}
+			each := map[string]int{"standard": 8, "full": 19}[detail]
+			if series["agent"] != 2 || series["KinesisStream:s"] != each || series["DeliveryStream:d"] != each {
+				t.Errorf("custom metrics: %v", series)
 			}
 			if counts["with Env"] == 0 {
 				t.Error("LagSeconds has no second series")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -161,6 +162,50 @@ func TestStatusAsAPage(t *testing.T) {
 	if code := <-ended; code != 0 {
 		t.Errorf("ended with %d: %s", code, log.String())
 	}
+}
+
+// What is taken is said, with what to do, and the logs are delivered all the same.
+func TestTakenPorts(t *testing.T) {
+	p := newPlace(t, 1, keyedFlow)
+	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	text, _ := os.ReadFile(p.config)
+	p.write("kinetail.hcl", strings.Replace(string(text), `listen    = "off"`, fmt.Sprintf("listen = %q\n  page = %q", taken.Addr(), taken.Addr()), 1))
+	p.write("a.log", numbered(0, 10))
+	log, stop := p.agent(0)
+	p.run(0, "drain", "--timeout", "20s")
+	stop()
+	if got := p.stream()["a.log"]; len(got) != 10 {
+		t.Errorf("%d lines are delivered", len(got))
+	}
+	has(t, log.String(), "running without health and metrics", "address already in use (set agent { listen = ... } to another address or", "running without the page",
+		"address already in use (set agent { page = ... } to another address)")
+}
+
+// The page is served where the configuration says, to this host's browsers, and the control socket has it, too.
+func TestThePageOfAnAgent(t *testing.T) {
+	p := newPlace(t, 1, keyedFlow)
+	free, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	_ = free.Close()
+	text, _ := os.ReadFile(p.config)
+	p.write("kinetail.hcl", strings.Replace(string(text), "agent {", fmt.Sprintf("agent {\n  page = %q", address), 1))
+	p.write("a.log", numbered(0, 10))
+	_, stop := p.agent(0)
+	p.run(0, "drain", "--timeout", "20s")
+	if code, page := fetch(t, "http://"+address+"/"); code != 200 || !strings.Contains(page, "everything is delivered") || strings.Contains(page, numbered(3, 4)) {
+		t.Errorf("%d %s", code, page)
+	}
+	if code, _ := fetch(t, "http://"+address+"/v1/status"); code != 404 {
+		t.Errorf("the page's port answers more than the page: %d", code)
+	}
+	stop()
 }
 
 func fetch(t *testing.T, address string) (int, string) {

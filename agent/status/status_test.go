@@ -45,6 +45,10 @@ func TestReadyUntilSomethingIsWrong(t *testing.T) {
 	if code, body := get(t, h, "/readyz"); code != 200 || !strings.Contains(body, `"ok":true,"reasons":[]`) {
 		t.Errorf("/readyz: %d %s", code, body)
 	}
+	empty := Handler(func() *Snapshot { return &Snapshot{} }, nil, nil)
+	if code, body := get(t, empty, "/readyz"); code != 503 || !strings.Contains(body, "is starting") {
+		t.Errorf("/readyz before any flow runs: %d %s", code, body)
+	}
 	s.ConfigError = "kinetail.hcl:3: unknown argument"
 	s.Flows[0].Destinations[0].CircuitOpen = true
 	s.Flows[0].Destinations[0].CircuitReason = "AccessDenied"

@@ -69,6 +69,9 @@ func (s *Snapshot) stopping() []Problem {
 			"make room there, or make it writable. Records are delivered meanwhile; what is delivered now repeats if the agent is killed.",
 		})
 	}
+	if len(s.Flows) == 0 {
+		all = append(all, Problem{Note, "the agent is starting: no flow runs yet", ""})
+	}
 	for i := range s.Flows {
 		f := &s.Flows[i]
 		if f.State == StateStarting || f.State == StateFailed || f.Error != "" {
@@ -153,7 +156,7 @@ func (f *Flow) problems(now time.Time) []Problem {
 		if len(unreadable) == 1 {
 			what = "flow " + f.Name + ": a file cannot be read: " + unreadable[0]
 		}
-		all = append(all, Problem{Broken, what, "let the user that kinetail runs as read it (setfacl, or the group adm): it is tried again by itself."})
+		all = append(all, Problem{Broken, what, "kinetail doctor says which right is missing; it is tried again by itself."})
 	}
 	if f.FileGaps > 0 {
 		all = append(all, Problem{

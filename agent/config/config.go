@@ -21,6 +21,8 @@ type Config struct {
 	Tests []*Test
 	// Locals are the values of the locals blocks: expressions see them as local.<name>.
 	Locals map[string]cty.Value
+	// Known is what tests say of their surroundings; nil unless the configuration was loaded for tests.
+	Known *Known
 	// Kubernetes is the kubernetes block.
 	Kubernetes Kubernetes
 	roots      map[string]map[string]func() record.Value // as in Options

@@ -10,6 +10,7 @@ import (
 // decoder holds what reading all blocks of one configuration has in common.
 type decoder struct {
 	opts   Options
+	known  *Known
 	diags  hcl.Diagnostics
 	errors int // among diags
 	eval   *hcl.EvalContext

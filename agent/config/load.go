@@ -97,10 +97,15 @@ func load(sources sources, problems hcl.Diagnostics, opts Options, diags *Diagno
 
 func newDecoder(opts Options, dir string) *decoder {
 	opts = opts.filled()
+	var known *Known
+	if opts.Tests {
+		known = &Known{}
+		opts.Roots, opts.Pods = known.roots(), known
+	}
 	if opts.BaseDir == "" {
 		opts.BaseDir = dir
 	}
-	return &decoder{opts: opts, elsewhere: places}
+	return &decoder{opts: opts, known: known, elsewhere: places}
 }
 
 // StateDir is the state_dir of a configuration that may be full of mistakes: as it is written if that can be found out, else the
@@ -158,7 +163,7 @@ func (d *decoder) config(bodies, testFiles []hcl.Body, whole bool) *Config {
 		tests = append(tests, b.all(testHeader)...)
 		b.done()
 	}
-	cfg := &Config{Agent: defaultAgent(d.opts), Metrics: defaultMetrics(), Kubernetes: defaultKubernetes(), roots: d.opts.Roots, pods: d.opts.Pods}
+	cfg := &Config{Agent: defaultAgent(d.opts), Metrics: defaultMetrics(), Known: d.known, Kubernetes: defaultKubernetes(), roots: d.opts.Roots, pods: d.opts.Pods}
 	cfg.Locals = d.readLocals(locals)
 	if blk := d.only(agents); blk != nil {
 		d.body(blk, "").agent(&cfg.Agent)

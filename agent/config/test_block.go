@@ -12,6 +12,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
+
+	"github.com/kinetail/kinetail/pipeline/record"
 )
 
 // Test is one test block: what goes into a flow, and what has to come out.
@@ -25,6 +27,8 @@ type Test struct {
 	// Path is file.path in expressions; Host is host.name, "" for this host's. Now is the time, the zero time for the real one.
 	Path, Host string
 	Now        time.Time
+	// Known is what ec2.*, ecs.* and k8s.labels are, by root and name.
+	Known map[string]map[string]record.Value
 
 	// Expect are the records, if Records says that the block names them.
 	Expect  []Expectation
@@ -61,6 +65,7 @@ func (d *decoder) test(blk *hcl.Block, flows []*Flow) *Test {
 	b.str("path", &t.Path, absolutePath("path"))
 	b.str("host", &t.Host, notEmpty("host"))
 	b.time("now", &t.Now)
+	b.known(t)
 	b.expect(t)
 	b.flag("partial", &t.Partial)
 	b.expectKeys(t)

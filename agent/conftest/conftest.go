@@ -35,6 +35,9 @@ type Failure struct {
 // Run runs one test of a configuration. An error says why it could not be run.
 func Run(cfg *config.Config, t *config.Test) (Result, error) {
 	started := time.Now()
+	if cfg.Known != nil {
+		cfg.Known.Set(t)
+	}
 	out, err := Process(cfg, t.Flow, t.Emit, Input{Data: t.Input, Path: t.Path, Host: t.Host, Now: t.Now}, nil)
 	if err != nil {
 		return Result{}, fmt.Errorf("run the test %q: %w", t.Name, err)

@@ -17,7 +17,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // withTests are the examples that show steps: each has tests.
-var withTests = []string{"nginx.hcl", "apache.hcl", "syslog.hcl", "json-application.hcl", "java.hcl", "containers.hcl", "postgresql.hcl", "csv.hcl"}
+var withTests = []string{"nginx.hcl", "apache.hcl", "syslog.hcl", "json-application.hcl", "java.hcl", "containers.hcl", "postgresql.hcl", "csv.hcl", "containers-labels.hcl"}
 
 // TestExamples runs the tests in configs/, on a host with another name, time and zone than the one they were written on.
 func TestExamples(t *testing.T) {

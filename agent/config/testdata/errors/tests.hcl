@@ -50,3 +50,11 @@ test "other elements" {
   flow   = "access"
   expect = [7, null]
 }
+
+test "surroundings" {
+  flow         = "access"
+  input        = ["x"]
+  ec2          = { instance = "i-1" }
+  k8s          = "web"
+  expect_count = 1
+}

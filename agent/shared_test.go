@@ -22,7 +22,6 @@ type sharing struct {
 	server *awslocal.Server
 	url    string
 	agent  *Agent
-	ctx    context.Context
 }
 
 // load makes a configuration: one flow for each name, which follows NAME.log; change[name] goes into its emit block.
@@ -125,7 +124,10 @@ func TestSharedDestination(t *testing.T) {
 	for _, n := range []string{"a", "b", "c"} {
 		s.sent(n, 5)
 	}
-	time.Sleep(time.Second) // until the shards are known
+	s.until("the shards are known", func(map[string]status.Flow) bool {
+		kept, err := os.ReadFile(filepath.Join(s.dir, "state", "shards", "s.json"))
+		return err == nil && len(kept) > 0
+	})
 	if n := s.engines(); n != 1 {
 		t.Errorf("three flows with the same settings use %d destinations", n)
 	}

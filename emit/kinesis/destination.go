@@ -95,6 +95,7 @@ func (o *Options) packing() (lane.Options, error) {
 		Aggregator: aggregator,
 		// The limit of a record holds for an aggregate too.
 		AggregateSize: min(o.AggregateSize, maxRecordBytes),
+		Billed:        billed,
 		OneKey:        o.Aggregate == "lines", // a reader of lines knows the key of the whole only
 		Ordered:       o.Order == "key",
 		MaxWait:       o.MaxWait,

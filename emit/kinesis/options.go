@@ -23,8 +23,11 @@ const (
 // enough that the bodies of max_requests of them fit beside memory_limit. A larger record goes alone.
 const requestBytes = 1 << 20
 
-// defaultAggregateSize is two of the units of 25 KB that a put is billed by.
-const defaultAggregateSize = 2 * 25_600
+// billed is the unit of 25 KB that a put is billed by, and defaultAggregateSize two of them.
+const (
+	billed               = 25_600
+	defaultAggregateSize = 2 * billed
+)
 
 // Client is what is needed of the SDK's client.
 type Client interface {

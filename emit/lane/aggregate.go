@@ -17,7 +17,7 @@ func (e *Engine) aggregateLane(r *request, i int, ports []*Port, now time.Time) 
 	s := joinState{target: e.target(ports, i), current: -1, oneKey: e.o.OneKey || !e.keys.Exact()}
 	for len(ports) > 0 && !s.done && !e.full(r) {
 		before := r.records
-		quota := part(e.o.Limits.RequestBytes-r.size, len(ports))
+		quota := part(e.body-r.size, len(ports))
 		if !s.oneKey && e.o.Ordered { // there will be one unit
 			size := 0
 			if s.current >= 0 {
@@ -95,14 +95,20 @@ func (e *Engine) aggregateQueue(r *request, i int, q *queue, s *joinState, quota
 
 // target is how large the units of a lane become.
 func (e *Engine) target(ports []*Port, i int) int {
-	size := int64(0)
+	size, hurried := int64(0), false
 	for _, p := range ports {
 		size += p.queues[i].bytes
+		hurried = hurried || p.hurried()
 	}
-	if e.o.Ordered && size > int64(e.o.AggregateSize) {
-		return e.o.Limits.RecordBytes
+	target := e.o.AggregateSize
+	if e.o.Ordered && size > int64(target) {
+		target = e.o.Limits.RecordBytes
+		if b := e.o.Billed; b > 0 && !hurried { // what would begin another block waits for the rest of it
+			whole := int(min(size, int64(target))) / b * b
+			target = max(e.o.AggregateSize, whole)
+		}
 	}
-	return e.o.AggregateSize
+	return min(target, e.body)
 }
 
 // fillLoose joins records without a key to u, which has one: those of the flow that began it, then those of the others.

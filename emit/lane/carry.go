@@ -89,6 +89,9 @@ func (e *Engine) try(r *request, units []Unit) bool {
 		return r.decide(units, fault)
 	}
 	r.suspect = true
+	if size := sizeOf(units); fault.TooLarge && (r.tooLarge == 0 || size < r.tooLarge) {
+		r.tooLarge = size
+	}
 	switch {
 	case r.sends >= maxBisect:
 		return r.decide(units, retry.Fault{Class: retry.Transient, Code: fault.Code, Message: fault.Message})
@@ -100,6 +103,14 @@ func (e *Engine) try(r *request, units []Unit) bool {
 		return e.divide(r, &units[0])
 	}
 	return r.decide(units, fault)
+}
+
+func sizeOf(units []Unit) int {
+	n := 0
+	for i := range units {
+		n += len(units[i].Data) + len(units[i].Key)
+	}
+	return n
 }
 
 // divide sends an aggregate that was refused as two. Under Ordered the second waits until the first is accepted, for both may hold the

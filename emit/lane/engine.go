@@ -30,6 +30,7 @@ type Engine struct {
 	spread   int  // the lane that is asked first for the next record without a key
 	inflight int
 	width    float64 // requests that may be in flight: adapted between 1 and MaxRequests
+	body     int     // bytes of data and keys of a request: as much as gets through, Limits.RequestBytes at most
 
 	health
 }
@@ -37,7 +38,7 @@ type Engine struct {
 // New starts an engine. It ends when the last of its ports is closed; one that nobody has joined ends with Close.
 func New(o Options) *Engine {
 	o.setDefaults()
-	e := &Engine{o: o, wake: make(chan struct{}, 1), width: float64(o.MaxRequests), joining: o.Aggregator != nil}
+	e := &Engine{o: o, wake: make(chan struct{}, 1), width: float64(o.MaxRequests), body: o.Limits.RequestBytes, joining: o.Aggregator != nil}
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	e.setMap(o.Map)
 	e.group.Go(e.run)

@@ -337,6 +337,87 @@ func TestBodyLimit(t *testing.T) {
 	})
 }
 
+// A proxy's limit is learned: most requests are made small enough for it, and they grow again when it is gone.
+func TestBodyLimitIsLearned(t *testing.T) {
+	for _, joined := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			refused, calls, largest := 0, 0, 0
+			limited := true
+			s := &service{delay: 10 * time.Millisecond}
+			s.answer = func(_ int, units []Unit, _ []retry.Fault) (bool, error) {
+				n := 0
+				for i := range units {
+					n += len(units[i].Data)
+				}
+				calls++
+				if limited && n > 700_000 {
+					refused++
+					return false, apiError(413, "")
+				}
+				largest = max(largest, n)
+				return true, nil
+			}
+			b := newBench(t, s, func(o *options) {
+				o.MaxRequests, o.Map, o.Ordered = 2, lanes(2), true
+				if joined {
+					o.Aggregator, o.AggregateSize = joiner{}, 50_000
+				}
+			})
+			var records [][2]string
+			for i := range 1000 {
+				records = append(records, [2]string{fmt.Sprint("k", i), strings.Repeat("x", 5000)})
+			}
+			for range 40 {
+				b.put(records...)
+			}
+			b.flush()
+			if refused == 0 || refused*25 > calls {
+				t.Errorf("joined %v: %d of %d requests were refused for their size", joined, refused, calls)
+			}
+			limited, largest = false, 0
+			for range 60 {
+				b.put(records...)
+			}
+			b.flush()
+			b.settled(100)
+			if largest < 950_000 {
+				t.Errorf("joined %v: without the limit requests have %d bytes at most", joined, largest)
+			}
+			_ = b.engine.Close()
+		})
+	}
+}
+
+// Units that grow under a backlog become multiples of what is billed.
+func TestUnitsAreMultiplesOfWhatIsBilled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &service{delay: 100 * time.Millisecond}
+		bytes, blocks := 0, 0
+		s.answer = func(_ int, units []Unit, _ []retry.Fault) (bool, error) {
+			for i := range units {
+				bytes += len(units[i].Data)
+				blocks += (len(units[i].Data) + 999) / 1000
+			}
+			return true, nil
+		}
+		b := newBench(t, s, func(o *options) {
+			o.Map, o.Ordered, o.Aggregator, o.AggregateSize, o.Billed, o.Limits.RecordBytes = lanes(1), true, joiner{}, 2000, 1000, 50_000
+		})
+		for i := range 200 { // 2,700 bytes in the time of a request
+			b.put(labelled(strings.Repeat("x", 50), 24, 10)...)
+			time.Sleep(time.Duration(40+i%30) * time.Millisecond)
+		}
+		b.flush()
+		b.settled(200)
+		if ideal := (bytes + 999) / 1000; blocks > ideal*107/100 {
+			t.Errorf("%d blocks are billed for %d bytes", blocks, bytes)
+		} else {
+			t.Logf("%d blocks are billed for %d bytes", blocks, bytes)
+		}
+		_ = b.engine.Close()
+	})
+}
+
 func TestTooManyRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &service{answer: poison("bad")}

@@ -120,6 +120,7 @@ func (e *Engine) learnPace(r *request, now time.Time) (after func()) {
 		e.circuit = emit.Circuit{}
 		e.failures, e.notBefore = 0, time.Time{}
 	}
+	e.learnBody(r)
 	for i := range r.done {
 		if u := &r.done[i]; u.verdict.Class != retry.None && !u.own {
 			e.lastError, e.lastErrorTime = u.verdict.String(), now
@@ -161,6 +162,20 @@ func (e *Engine) learnPace(r *request, now time.Time) (after func()) {
 		return func() { log.Warn("requests fail: it is tried again until they do not", "err", fault.String()) }
 	}
 	return after
+}
+
+// leastBody is the smallest size that a proxy's limit makes requests, in bytes.
+const leastBody = 1 << 10
+
+// learnBody needs mu. It makes requests as large as gets through: half of what was refused for its size, and then more, a little with each that
+// was full, so that a limit which is there to stay costs a refusal in 150 requests or so.
+func (e *Engine) learnBody(r *request) {
+	switch {
+	case r.tooLarge > 0:
+		e.body = max(leastBody, min(e.body, r.tooLarge/2))
+	case e.body < e.o.Limits.RequestBytes && r.accepted && r.size >= e.body/2:
+		e.body = min(e.o.Limits.RequestBytes, e.body+e.body/256+1)
+	}
 }
 
 // resumes is the command that tries at once.

@@ -79,6 +79,8 @@ type Options struct {
 	Aggregator Aggregator // nil: each record is a unit
 	// AggregateSize is how large units become, in bytes. Under Ordered with a backlog they become as large as a record may.
 	AggregateSize int
+	// Billed is the block of bytes that the service bills the size of a unit by, so that units which grow become multiples of it. 0: none.
+	Billed int
 	// OneKey says that a unit holds records of one key only, even if the Map is exact.
 	OneKey bool
 	// Ordered is order = "key".

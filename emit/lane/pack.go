@@ -149,7 +149,7 @@ func (e *Engine) due(now time.Time) (bool, time.Time) {
 	}
 	limits := &e.o.Limits
 	if !e.joining {
-		w.full = w.count >= limits.Records || w.bytes >= int64(limits.RequestBytes)
+		w.full = w.count >= limits.Records || w.bytes >= int64(e.body)
 	}
 	if hurry || w.full {
 		return true, again
@@ -268,12 +268,12 @@ func (e *Engine) worth(r *request, ports []*Port, i int, now time.Time) bool {
 func part(whole, n int) int { return max(1, (whole+n-1)/n) }
 
 func (e *Engine) full(r *request) bool {
-	return len(r.units) >= r.most || r.size >= e.o.Limits.RequestBytes
+	return len(r.units) >= r.most || r.size >= e.body
 }
 
 // fits says whether the request may grow by n bytes. One unit always fits.
 func (e *Engine) fits(r *request, n int) bool {
-	return len(r.units) == 0 || r.size+n <= e.o.Limits.RequestBytes
+	return len(r.units) == 0 || r.size+n <= e.body
 }
 
 // append makes a new unit of one record.
@@ -307,7 +307,7 @@ func (e *Engine) takeLane(r *request, i int, ports []*Port) {
 	}
 	for len(ports) > 0 && !e.full(r) {
 		before := len(r.units)
-		units, bytes := part(r.most-before, len(ports)), part(e.o.Limits.RequestBytes-r.size, len(ports))
+		units, bytes := part(r.most-before, len(ports)), part(e.body-r.size, len(ports))
 		left := ports[:0]
 		for _, p := range ports {
 			if e.takeQueue(r, i, &p.queues[i], units, bytes) {

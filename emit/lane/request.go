@@ -60,6 +60,7 @@ type request struct {
 	accepted bool        // something was
 	suspect  bool        // the service refused something of it as data
 	sends    int
+	tooLarge int // bytes of the smallest part of it that was refused for its size; 0: none
 	started  time.Time
 }
 

@@ -20,7 +20,7 @@ func (p Client) Do(r *http.Request) (answer *http.Response, err error) {
 		switch v := recover(); {
 		case v == nil:
 			answer = w.Result()
-		case v != http.ErrAbortHandler:
+		case v != any(http.ErrAbortHandler):
 			panic(v)
 		case r.Context().Err() != nil:
 			err = r.Context().Err()

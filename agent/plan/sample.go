@@ -75,6 +75,9 @@ func bodiesOf(f *config.Flow, files []string) ([]tailer.Body, error) {
 		}
 		return all, nil
 	}
+	if len(t.Paths) == 0 {
+		return nil, errors.New("it reads pipes, which hold no lines to look at: name log files as arguments")
+	}
 	framer, err := frame.New(t.Framing())
 	if err != nil {
 		return nil, err

@@ -151,7 +151,10 @@ func (p *Positions) flow(cfg *config.Flow, rows []position) error {
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(rows, func(a, b position) int { return cmp.Compare(b.updated, a.updated) }) // newest first
+	// Newest first; of one second, what is read further.
+	slices.SortStableFunc(rows, func(a, b position) int {
+		return cmp.Or(cmp.Compare(b.updated, a.updated), cmp.Compare(b.offset, a.offset))
+	})
 	m := matcher{flow: cfg.Name, symlinks: t.Symlinks, rows: rows, used: map[int]bool{}, of: make([]int, len(bodies)), bodies: bodies}
 	m.match()
 	seq := map[string]uint64{}
@@ -226,8 +229,16 @@ func (m *matcher) findCopy(i, r int) {
 	}
 }
 
-// last is when the file was changed that the Java agent read last, as it saw it.
-func (m *matcher) last() time.Time { return m.rows[0].modified }
+// last is when the newest file was changed that the Java agent has read, as it saw it.
+func (m *matcher) last() time.Time {
+	last := m.rows[0].modified
+	for _, r := range m.rows {
+		if r.modified.After(last) {
+			last = r.modified
+		}
+	}
+	return last
+}
 
 func (m *matcher) take(i int, seq uint64) (Taken, error) {
 	b := m.bodies[i]

@@ -313,9 +313,9 @@ func report(t *testing.T, a *agent, s *awslocal.Server, j *judge, all []*verdict
 	fmt.Fprintf(table, "all\t\t\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", rotations, sum.written, lost, sum.destroyed, sum.torn, sum.repeated, disorder)
 	table.Flush()
 	c := s.Counters()
-	worst, over := j.repeatedAfterDeaths()
-	t.Logf("%d starts, %d kills, %d stops (%d left something), %d reloads; %d MiB at most; at most %d bytes of a flow repeated after a death; faults %v, throttled %d\n%s",
-		a.starts, a.kills, a.stops, a.unfinished, a.reloads, a.maxRSS>>10, worst, c.Faults, c.Throttled, &b)
+	repeats, over := j.repeatedAfterDeaths()
+	t.Logf("%d starts, %d kills, %d stops (%d left something), %d reloads; %d MiB at most; faults %v, throttled %d\n%s%s",
+		a.starts, a.kills, a.stops, a.unfinished, a.reloads, a.maxRSS>>10, c.Faults, c.Throttled, &b, repeats)
 	for _, v := range all {
 		id := v.w.flow + "/" + v.w.name
 		if len(v.lost) > 0 {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -100,18 +101,26 @@ func (j *judge) record(r arrival, ordered bool) {
 	check(fmt.Sprintf("%s body=%d", id, body))
 }
 
-// repeatedAfterDeaths is the most that a flow repeated after a death, in bytes, and what was more than may be: what was unacknowledged, and what
-// was acknowledged and not yet committed, in whole batches. Repeats for unknown outcomes are in it, too.
-func (j *judge) repeatedAfterDeaths() (worst int64, over []string) {
-	for flow, after := range j.repeats {
-		for death, n := range after {
-			worst = max(worst, n)
-			if may := maxUnacked + 5*unit + j.recent[flow][death]; death > 0 && n > may {
+// repeatedAfterDeaths says how much came again against what may (invariant 10): after a death what was unacknowledged, and what was acknowledged and
+// not yet committed, in whole batches. Repeats for unknown outcomes are in it, too. over are those that were more.
+func (j *judge) repeatedAfterDeaths() (said string, over []string) {
+	var b strings.Builder
+	for _, flow := range slices.Sorted(maps.Keys(j.repeats)) {
+		var sum, most, of int64
+		for death, n := range j.repeats[flow] {
+			sum += n
+			may := maxUnacked + 5*unit + j.recent[flow][death]
+			if death > 0 && (of == 0 || float64(n)/float64(may) > float64(most)/float64(of)) {
+				most, of = n, may
+			}
+			if death > 0 && n > may {
 				over = append(over, fmt.Sprintf("flow %s repeated %d bytes after death %d, more than the %d that were unacknowledged or uncommitted", flow, n, death, may))
 			}
 		}
+		fmt.Fprintf(&b, "flow %s repeated %d bytes, %d before the first death; the most after one: %d of the %d that it may (%.1f %%)\n",
+			flow, sum, j.repeats[flow][0], most, of, 100*float64(most)/float64(max(of, 1)))
 	}
-	return worst, over
+	return b.String(), over
 }
 
 // finish compares with what the writers wrote and what the rotator left.

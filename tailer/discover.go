@@ -45,8 +45,8 @@ func (f *Follower) discover(ctx context.Context, sv *survey, now clock) {
 		fresh = fresh || g != nil
 	}
 	f.forgotten = false
+	maps.DeleteFunc(f.reborn, func(key bodyKey, _ bool) bool { return sv.bodies[key] == nil && len(sv.w.blind)+len(sv.failed) == 0 })
 	maps.DeleteFunc(f.ignored, func(_ bodyKey, b ignoredBody) bool { return b.seen < f.sweeps-3 })
-	maps.DeleteFunc(f.denied, func(_ bodyKey, d denied) bool { return d.seen < f.sweeps-3 })
 	first := false
 	if f.opts.Store != nil && len(sv.w.blind) == 0 {
 		for _, g := range append(slices.Clone(f.paths), f.rotated...) {
@@ -121,9 +121,6 @@ func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]
 	rotated := root != e.path
 	first := f.firstScan(e, root)
 	since := f.since(newest[root])
-	if d, ok := f.denied[key]; ok { // what holds is what held when it came to light
-		first, since = d.first, d.since
-	}
 	old := f.opts.IgnoreOlder > 0 && time.Since(time.Unix(0, e.st.mtime)) > f.opts.IgnoreOlder
 	ignore := func() (*generation, error) {
 		f.ignored[key] = ignoredBody{e.st.size, e.st.mtime, f.sweeps}
@@ -159,6 +156,7 @@ func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]
 	beginning := f.opts.StartAt == "beginning"
 	switch {
 	case e.sibling && beginning && rotated && first:
+	case sv.reborn[key] && rotated: // it was followed, so what it holds now is news, however late that is found out
 	case e.sibling && (!rotated || !sv.newer(e, newest[root], since)):
 		return ignore()
 	case kind != "" && first && !beginning:
@@ -166,17 +164,12 @@ func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]
 	case kind != "" && !first && rotated && !sv.newer(e, newest[root], since):
 		return ignore()
 	}
-	if unseen != nil && (rotated || e.sibling || kind != "") && !(first && !beginning) {
-		f.denied[key] = denied{since, first, f.sweeps}
-		f.note(e.path, unseen.Error())
+	if unseen != nil {
+		kind = ""
 		if exhausted(unseen) {
+			f.note(e.path, unseen.Error())
 			return nil, unseen // it will be seen soon, and comes before what is newer
 		}
-		return nil, nil // that may last: what is newer does not wait
-	}
-	if _, ok := f.denied[key]; ok {
-		delete(f.denied, key)
-		f.note(e.path, "")
 	}
 	path := e.path
 	if e.sibling {
@@ -192,7 +185,12 @@ func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]
 	f.rename(g, names)
 	f.followLink(g, e)
 	g.holes = sv.reborn[key]
+	delete(f.reborn, key)
 	g.unproven = e.st.size == 0 && (rotated || e.sibling)
+	if unseen != nil && !(first && !beginning) {
+		g.unproven, g.drained = true, true // that may last: what is newer does not wait
+		g.shared.rec.Drained = true
+	}
 	atEnd := first && !beginning
 	if f.forgotten && !rotated && !e.sibling && kind == "" {
 		atEnd = f.opts.OnAmbiguous == "skip"
@@ -264,17 +262,25 @@ func (f *Follower) known(e *entry, root string, except *generation) (bool, strin
 	return false, kind, nil
 }
 
-// prove compares a generation that was empty when it was found under a rotated name with the others, now that it has bytes: it may be the beginning
-// of a copy, and is then forgotten, so that the generation whose content it is can have it. It says whether g may be read.
+// prove compares a generation that was empty or could not be looked into when it was found under a rotated name with the others, now that it has
+// bytes: it may be the beginning of a copy, and is then forgotten, so that the generation whose content it is can have it. It says whether g may be read.
 func (f *Follower) prove(g *generation) bool {
-	known, _, err := f.known(&entry{path: g.label(), st: stat{bodyKey: g.key, birth: g.birth}}, g.chain.path, g)
+	known, kind, err := f.known(&entry{path: g.label(), st: stat{bodyKey: g.key, birth: g.birth}}, g.chain.path, g)
 	switch {
 	case errors.Is(err, errRacing):
 		f.suspect(g)
 		return false
+	case errors.Is(err, errUnfinished):
+		return false
 	case err != nil:
 		f.cannotRead(g, err)
 		return false
+	case !known && kind != "":
+		g.park(f)
+		g.unproven, g.kind, g.head, g.size, g.scanned = false, kind, checkpoint.Print{}, 1, 0
+		f.remember(g, func(r *checkpoint.Generation) { r.Compression, r.Head, r.Size = kind, g.head, 0 })
+		f.activate(g)
+		return true
 	case !known:
 		g.unproven = false
 		return true
@@ -335,7 +341,10 @@ func newSource(rec checkpoint.Generation) *Source {
 // of it was known and its name is the newer one.
 func (sv *survey) precedes(e *entry, live *generation) bool {
 	if slices.Contains(live.names, live.chain.path) {
-		return true
+		// Where it could not be looked for, its names are those that it had: another may have taken the path.
+		if at := sv.paths[live.chain.path]; at != nil && (at.err != nil || sameBody(&at.st, live.key, live.birth)) {
+			return true
+		}
 	}
 	if live.read > 0 {
 		return false

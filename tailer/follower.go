@@ -54,9 +54,9 @@ type Follower struct {
 	firstWall int64 // when the first sweep began, ns since 1970
 	// lookedUntil is when all files were last looked at before this follower; lookedSaid is when the store was last told that they were.
 	lookedUntil, lookedSaid time.Time
-	lookedAt                time.Time // by this one
+	lookedAt                time.Time        // by this one
+	reborn                  map[bodyKey]bool // see survey
 	ignored                 map[bodyKey]ignoredBody
-	denied                  map[bodyKey]denied
 	notes                   map[string]note // by path; logged when it changes
 	watched                 map[string]bool // directory -> was wanted in the last sweep
 	hintPaths               []string
@@ -85,13 +85,6 @@ type note struct {
 	seen int // number of the sweep
 }
 
-// denied is a rotated body that could not be looked into when it came to light; since and first are what held then.
-type denied struct {
-	since int64
-	first bool
-	seen  int // number of the sweep
-}
-
 // Open begins to follow. Nothing is looked at before the first Next.
 func Open(opts Options) (*Follower, error) {
 	f, err := open(opts)
@@ -110,7 +103,7 @@ func open(opts Options) (*Follower, error) {
 	}
 	f := &Follower{
 		opts: opts, log: opts.Log.With("flow", opts.Flow), began: time.Now(), hints: newHints(), done: make(chan struct{}),
-		chains: map[string]*chain{}, bodies: map[bodyKey]*generation{}, named: map[string]*generation{}, linked: map[*generation]bool{}, ignored: map[bodyKey]ignoredBody{}, denied: map[bodyKey]denied{}, notes: map[string]note{},
+		chains: map[string]*chain{}, bodies: map[bodyKey]*generation{}, named: map[string]*generation{}, linked: map[*generation]bool{}, reborn: map[bodyKey]bool{}, ignored: map[bodyKey]ignoredBody{}, notes: map[string]note{},
 		watched: map[string]bool{}, bodyLimit: descriptorLimit(), protected: hardLinksProtected(),
 	}
 	f.wall, f.took = time.Now, time.Since

@@ -44,6 +44,9 @@ type model struct {
 	handle  string       // the path that writer w opened, while it is open
 	hbody   *modelBody
 	script  []string
+	faulty  bool // this sequence has system calls that fail; else it has hard links
+	failing bool // a system call fails now
+	shaken  bool // one has failed since a running follower last looked at everything
 	lateOK  map[int]bool
 	met     map[string]bool // what was looked at under its own name; what never was is nobody's rotated body
 	from    int             // of w.got: before it everything is checked
@@ -53,7 +56,7 @@ type model struct {
 
 var operations = []string{
 	"append", "append", "append", "append", "many", "partial", "rotate", "rotate", "copytruncate", "truncate", "delete", "gzip", "zstd",
-	"open", "write", "create", "link", "throttle", "poll", "poll", "poll", "steps", "steps", "restart", "kill", "hold", "release", "sync", "wait", "down-up",
+	"open", "write", "create", "link", "throttle", "fail", "mend", "mend", "poll", "poll", "poll", "steps", "steps", "restart", "kill", "hold", "release", "sync", "wait", "down-up",
 }
 
 // modelDir has the temporary directories of one sequence; testing.TB's live until the end of all.
@@ -69,6 +72,7 @@ func newModel(t *testing.T, r *rapid.T) *model {
 	if rapid.IntRange(0, 3).Draw(r, "little out") == 0 {
 		m.do("option", "max_unacked", "400")
 	}
+	m.faulty = rapid.Bool().Draw(r, "faulty")
 	m.do("append", "a.log", "1")
 	m.note("a.log", 1)
 	m.do("start")
@@ -106,6 +110,10 @@ func (m *model) note(name string, n int) {
 }
 
 func (m *model) markLooked() {
+	if m.failing {
+		return
+	}
+	m.shaken = false
 	for _, b := range m.names {
 		for _, n := range b.lines {
 			m.looked[n] = true
@@ -144,7 +152,7 @@ func (m *model) down() {
 
 // markSafe notes what is acknowledged and durable.
 func (m *model) markSafe() {
-	if m.w.holding || len(m.w.held) > 0 {
+	if m.w.holding || len(m.w.held) > 0 || m.shaken { // what came before a crash and could not be read again since is not
 		return
 	}
 	m.check(false)
@@ -203,6 +211,18 @@ func (m *model) leave(name string) {
 	}
 }
 
+// hide is called when a body is rotated while it cannot be looked at, perhaps: what comes after it does not wait for what was never seen.
+func (m *model) hide(b *modelBody) {
+	if !m.shaken {
+		return
+	}
+	for _, n := range b.lines {
+		if !m.looked[n] {
+			m.lateOK[n] = true
+		}
+	}
+}
+
 // remove takes a name away; with the last one the body goes, but for what a follower holds.
 func (m *model) remove(name string) {
 	b, other := m.names[name], m.hasOther(name)
@@ -216,7 +236,7 @@ func (m *model) remove(name string) {
 		return
 	}
 	running := m.w.f != nil
-	m.destroy(b.lines, running && !b.zipped)
+	m.destroy(b.lines, running && !b.zipped && !m.shaken)
 	if running {
 		m.deleted = append(m.deleted, b)
 	}
@@ -243,6 +263,7 @@ func (m *model) op(op string) {
 			return
 		}
 		m.leave(name)
+		m.hide(b)
 		m.shift(name)
 		m.do("rename", name, name+".1")
 		m.names[name+".1"] = b
@@ -252,6 +273,7 @@ func (m *model) op(op string) {
 			return
 		}
 		m.leave(name)
+		m.hide(b)
 		m.shift(name)
 		m.do("copytruncate", name, name+".1")
 		m.names[name+".1"] = &modelBody{lines: b.lines}
@@ -309,7 +331,7 @@ func (m *model) op(op string) {
 			m.note(name, 0)
 		}
 	case "link": // another name, that all patterns match, for what the log is now
-		if b == nil || m.names["c.log"] == b {
+		if b == nil || m.names["c.log"] == b || m.faulty {
 			return
 		}
 		if c := m.names["c.log"]; c != nil {
@@ -318,6 +340,20 @@ func (m *model) op(op string) {
 		m.do("link", name, "c.log")
 		m.names["c.log"] = b
 		m.met["c.log"] = false
+	case "fail":
+		if !m.faulty {
+			return
+		}
+		m.failing, m.shaken = true, true
+		call := rapid.SampledFrom([]string{"open", "stat", "fstat", "list", "read"}).Draw(m.r, "call")
+		about := rapid.SampledFrom([]string{"*", "a.log", "a.log.1", "a.log.2", "b.log"}).Draw(m.r, "about")
+		if call == "list" {
+			about = "*"
+		}
+		m.do("fail", call, about, rapid.SampledFrom([]string{"EIO", "ESTALE", "EMFILE", "EACCES"}).Draw(m.r, "error"))
+	case "mend":
+		m.do("mend")
+		m.failing = false
 	case "throttle":
 		m.do("throttle", strconv.Itoa(rapid.IntRange(0, 2).Draw(m.r, "batches out")))
 	case "poll":
@@ -373,6 +409,8 @@ func (m *model) sorted() []string {
 // check looks at what came since the last check; at the end also for what did not come.
 func (m *model) check(end bool) {
 	if end {
+		m.do("mend")
+		m.failing = false
 		m.do("throttle", "0")
 		m.do("release")
 		m.do("wait", "1m")

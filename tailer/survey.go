@@ -17,7 +17,7 @@ type survey struct {
 	paths  map[string]*entry
 	// names are the names of live files, by directory: what a rotated name can be derived from.
 	names map[string]map[string]bool
-	// reborn are bodies whose content was replaced in place.
+	// reborn are bodies whose content was replaced in place, until they have a generation of their own.
 	reborn map[bodyKey]bool
 	// skipped are the paths that match and are not followed, each with why.
 	skipped map[string]string
@@ -30,7 +30,7 @@ type survey struct {
 // survey walks all patterns, and finds rotated names beside what they match.
 func (f *Follower) survey(w *walk) *survey {
 	sv := &survey{
-		w: w, bodies: map[bodyKey][]*entry{}, paths: map[string]*entry{}, names: map[string]map[string]bool{}, reborn: map[bodyKey]bool{},
+		w: w, bodies: map[bodyKey][]*entry{}, paths: map[string]*entry{}, names: map[string]map[string]bool{}, reborn: f.reborn,
 		skipped: map[string]string{},
 	}
 	for _, g := range f.paths {

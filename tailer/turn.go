@@ -45,13 +45,13 @@ func (f *Follower) giveBack(b readBlock) {
 // turn reads one block of g and frames it. It returns nil when there was nothing to hand out, and errMemory when it could not
 // be tried.
 func (f *Follower) turn(g *generation) (*Batch, error) {
+	if g.unproven && !f.prove(g) {
+		return nil, nil
+	}
 	if err := f.unpark(g); errors.Is(err, errMemory) {
 		return nil, err
 	} else if err != nil {
 		f.cannotRead(g, err)
-		return nil, nil
-	}
-	if g.unproven && !f.prove(g) {
 		return nil, nil
 	}
 	if g.scanned > g.read && g.need == 0 && g.closing == KeepOpen && g.kind == "" {

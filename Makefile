@@ -75,7 +75,7 @@ test: ## all unit tests; needs only Go
 race: ## all unit tests under the race detector; needs a C compiler
 	CGO_ENABLED=1 $(GO) test -race ./...
 
-check: size fmt-check vet lint race integration chart-check mutants ## everything CI runs
+check: size fmt-check vet lint race integration deploy-check mutants ## everything CI runs
 
 vet: ## go vet, also over the integration tests
 	$(GO) vet ./...
@@ -137,12 +137,12 @@ image: ## the container image, with buildah, as an OCI layout
 release: $(NFPM) ## packages, archives, SBOMs, container image and checksums, into dist; the same commit gives the same bytes
 	$(PACKAGING) release '$(VERSION)'
 
-CHART := cd packaging/helm/check && HELM=$(HELM) KUBE_SCORE=$(KUBESCORE) KINETAIL=$(CURDIR)/bin/kinetail POD_NAME=web $(GO) test -count=1 ./...
+CHART := cd packaging/check && HELM=$(HELM) KUBE_SCORE=$(KUBESCORE) KINETAIL=$(CURDIR)/bin/kinetail POD_NAME=web $(GO) test -count=1 ./...
 
 chart: build $(HELM) $(KUBESCORE) ## render the plain Kubernetes manifests anew from the Helm chart
 	$(CHART) -run TestManifestsAreCurrent -args -update
 
-chart-check: build $(HELM) $(KUBESCORE) ## the Helm chart and its manifests: lint, score, the API's types, and a run on a node as the kubelet lays it out
+deploy-check: build $(HELM) $(KUBESCORE) ## chart, manifests and CloudFormation template: lint, score, the types they are made of, and a run on a node as the kubelet lays it out
 	$(CHART)
 
 fuzz: ## run every fuzz target for FUZZTIME

@@ -59,7 +59,7 @@ func newNode(t *testing.T) *node {
 	binary, err := os.ReadFile(tool(t, "KINETAIL"))
 	n.must(err)
 	n.must(os.WriteFile(filepath.Join(n.root, "usr/bin/kinetail"), binary, 0o755))
-	n.must(os.CopyFS(filepath.Join(n.root, "etc/kinetail"), os.DirFS(configurations(t, "../manifests/kinesis.yaml")[0])))
+	n.must(os.CopyFS(filepath.Join(n.root, "etc/kinetail"), os.DirFS(configurations(t, "../helm/manifests/kinesis.yaml")[0])))
 	proc := filepath.Join(n.root, "proc")
 	if err := unix.Mount("proc", proc, "proc", 0, ""); err != nil {
 		t.Skipf("proc cannot be mounted here: %v", err)

@@ -1,11 +1,14 @@
-module github.com/kinetail/kinetail/packaging/helm/check
+module github.com/kinetail/kinetail/packaging/check
 
 go 1.26.8
 
-replace github.com/kinetail/kinetail => ../../..
+replace github.com/kinetail/kinetail => ../..
 
 require (
+	github.com/awslabs/goformation/v7 v7.14.9
 	github.com/kinetail/kinetail v0.0.0-00010101000000-000000000000
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
+	go.yaml.in/yaml/v3 v3.0.5
 	golang.org/x/sys v0.49.0
 	k8s.io/api v0.37.2
 	k8s.io/apimachinery v0.37.2

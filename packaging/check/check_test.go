@@ -29,7 +29,7 @@ func tool(t *testing.T, variable string) string {
 	t.Helper()
 	path := os.Getenv(variable)
 	if path == "" {
-		t.Fatalf("%s is not set: run make chart-check", variable)
+		t.Fatalf("%s is not set: run make deploy-check", variable)
 	}
 	return path
 }
@@ -48,7 +48,7 @@ func command(t *testing.T, name string, args ...string) string {
 // render is the chart with the values of a file.
 func render(t *testing.T, values string) string {
 	t.Helper()
-	return command(t, tool(t, "HELM"), "template", "kinetail", "../kinetail", "--namespace", "logging", "--kube-version", kubeVersion, "--values", values)
+	return command(t, tool(t, "HELM"), "template", "kinetail", "../helm/kinetail", "--namespace", "logging", "--kube-version", kubeVersion, "--values", values)
 }
 
 func cases(t *testing.T) []string {
@@ -64,7 +64,7 @@ func cases(t *testing.T) []string {
 func TestManifestsAreCurrent(t *testing.T) {
 	for _, values := range cases(t) {
 		got := "# Made by `make chart` from packaging/helm/kinetail; do not edit.\n" + render(t, values)
-		path := filepath.Join("../manifests", filepath.Base(values))
+		path := filepath.Join("../helm/manifests", filepath.Base(values))
 		if *update {
 			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 				t.Fatal(err)
@@ -79,7 +79,7 @@ func TestManifestsAreCurrent(t *testing.T) {
 
 func TestLint(t *testing.T) {
 	for _, values := range cases(t) {
-		out := command(t, tool(t, "HELM"), "lint", "--strict", "--kube-version", kubeVersion, "../kinetail", "--values", values)
+		out := command(t, tool(t, "HELM"), "lint", "--strict", "--kube-version", kubeVersion, "../helm/kinetail", "--values", values)
 		if strings.Contains(out, "[WARNING]") || strings.Contains(out, "[ERROR]") {
 			t.Error(out)
 		}
@@ -97,14 +97,14 @@ func manifests(t *testing.T) []string {
 	t.Helper()
 	var all []string
 	for _, values := range cases(t) {
-		all = append(all, filepath.Join("../manifests", filepath.Base(values)))
+		all = append(all, filepath.Join("../helm/manifests", filepath.Base(values)))
 	}
 	return all
 }
 
 func examples(t *testing.T) []string {
 	t.Helper()
-	all, err := filepath.Glob("../examples/*.yaml")
+	all, err := filepath.Glob("../helm/examples/*.yaml")
 	if err != nil || len(all) == 0 {
 		t.Fatal("no examples", err)
 	}
@@ -120,7 +120,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"image.digest=sha256:1", "does not match pattern"},
 		{"startAt=middle", "must be one of"},
 	} {
-		cmd := exec.CommandContext(t.Context(), tool(t, "HELM"), "template", "kinetail", "../kinetail", "--kube-version", kubeVersion, "--values", "values/kinesis.yaml", "--set", c.set)
+		cmd := exec.CommandContext(t.Context(), tool(t, "HELM"), "template", "kinetail", "../helm/kinetail", "--kube-version", kubeVersion, "--values", "values/kinesis.yaml", "--set", c.set)
 		out, err := cmd.CombinedOutput()
 		if err == nil || !strings.Contains(string(out), c.want) {
 			t.Errorf("%s: %v\n%s", c.set, err, out)
@@ -204,7 +204,7 @@ func TestTheDaemonSet(t *testing.T) {
 // Another configuration is another pod.
 func TestTheChecksumFollowsTheConfiguration(t *testing.T) {
 	sum := func(set string) string {
-		out := command(t, tool(t, "HELM"), "template", "kinetail", "../kinetail", "--kube-version", kubeVersion, "--values", "values/kinesis.yaml", "--set", set)
+		out := command(t, tool(t, "HELM"), "template", "kinetail", "../helm/kinetail", "--kube-version", kubeVersion, "--values", "values/kinesis.yaml", "--set", set)
 		_, after, _ := strings.Cut(out, "checksum/config: ")
 		line, _, _ := strings.Cut(after, "\n")
 		return line

@@ -13,7 +13,7 @@ import (
 // TestLinearTime gives each parser lines made to be slow, and twice as long ones: a parser whose time grew with the square would take four
 // times as long for these. It compares the processor time of the best of several runs, and allows three times.
 func TestLinearTime(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() || raced {
 		t.Skip("measures time")
 	}
 	const size = 64 << 10

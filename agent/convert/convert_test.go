@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+	"golang.org/x/tools/txtar"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -101,6 +103,70 @@ func TestFlowsThatCannotBeConverted(t *testing.T) {
 		r, err := Convert([]Source{{"agent.json", []byte(`{"flows": [ {` + tc.flow + `} ]}`)}}, Options{})
 		if err != nil || len(r.Failed) != 1 || len(r.HCL) != 0 || !strings.Contains(r.Failed[0].Error(), tc.want) || r.Report.Count(NoCounterpart) != 1 {
 			t.Errorf("%s: %v %+v, want %q", tc.flow, err, r, tc.want)
+		}
+	}
+}
+
+// documented are all settings of the Java agent.
+var documented = strings.Fields(`flows filePattern kinesisStream deliveryStream initialPosition partitionKeyOption maxBufferAgeMillis maxBufferSizeRecords
+	maxBufferSizeBytes aggregatedRecordSizeBytes multiLineStartPattern skipHeaderLines truncatedRecordTerminator fileFooterPattern assumeRoleARN assumeRoleExternalId
+	awsAccessKeyId awsSecretAccessKey kinesis.endpoint firehose.endpoint cloudwatch.endpoint sts.endpoint kinesis.region cloudwatch.emitMetrics cloudwatch.namespace
+	cloudwatch.tagInstance checkpointFile dataProcessingOptions optionName parseOptions customFieldNames delimiter logFormat matchPattern metadata timestamp
+	SINGLELINE NO_TRIM ESCAPE_NEW_LINE CSVTOJSON LOGTOJSON COMMONAPACHELOG COMBINEDAPACHELOG APACHEERRORLOG SYSLOG RFC3339SYSLOG ADDMETADATA ADDEC2METADATA ADDBRACKETS`)
+
+// Each documented setting is in one of the archives whose records are compared, and each key of each archive has a line in the report.
+func TestEveryKeyIsReported(t *testing.T) {
+	files, err := filepath.Glob("../command/testdata/convert/*.txtar")
+	if err != nil || len(files) < 12 {
+		t.Fatalf("%d archives: %v", len(files), err)
+	}
+	used := map[string]bool{}
+	for _, file := range files {
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == "agent.json" })
+		text := strings.NewReplacer("@DIR@", "/dir", "@URL@", "http://127.0.0.1:1").Replace(string(archive.Files[i].Data))
+		o, err := parseJSON(file, []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Convert([]Source{{"agent.json", []byte(text)}}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		reported := map[string]bool{}
+		for _, l := range r.Report {
+			reported[l.Key] = true
+		}
+		var walk func(at string, v any)
+		walk = func(at string, v any) {
+			switch v := v.(type) {
+			case *object:
+				for _, k := range v.keys {
+					used[k] = true
+					key := strings.TrimPrefix(at+"."+k, ".")
+					if k != "flows" && k != "optionName" && k != "dataProcessingOptions" && !reported[key] {
+						t.Errorf("%s: %s has no line in the report", file, key)
+					}
+					if k != "metadata" && key != "unheardOf" {
+						walk(key, v.get(k))
+					}
+				}
+			case []any:
+				for i, m := range v {
+					walk(fmt.Sprintf("%s[%d]", at, i), m)
+				}
+			case string:
+				used[v] = true
+			}
+		}
+		walk("", o)
+	}
+	for _, name := range documented {
+		if !used[name] {
+			t.Errorf("no archive has %s", name)
 		}
 	}
 }

@@ -66,6 +66,11 @@ func (s *steps) option(key string, o *object) error {
 	case "ADDMETADATA":
 		return s.metadata(key, o)
 	case "ADDEC2METADATA":
+		for _, k := range takes {
+			if o.has(k) {
+				s.c.say(NotNeeded, key+"."+k, o.get(k), "what the instance says is asked for by itself, and the format of the record does not matter")
+			}
+		}
 		s.instance(key, name)
 	case "ADDBRACKETS":
 		s.text = `"{` + inside(s.text) + `}"`

@@ -119,7 +119,8 @@ func TestSwitchOver(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v\n%s", err, said.String())
 			}
-			t.Log(said.String()[strings.Index(said.String(), "positions"):])
+			_, positions, _ := strings.Cut(said.String(), "positions")
+			t.Log(positions)
 			k := &kinetail{t: t, dir: dir}
 			write(t, filepath.Join(dir, "kinetail.hcl"), strings.Replace(string(hcl), "agent {\n", "agent {\n  listen = \"off\"\n", 1))
 			k.start()

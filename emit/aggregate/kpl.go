@@ -1,13 +1,13 @@
 package aggregate
 
 import (
-	"crypto/md5" // #nosec G501 -- the format's choice
 	"errors"
 	"sync"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/kinetail/kinetail/emit/lane"
+	"github.com/kinetail/kinetail/emit/md5"
 )
 
 // The aggregated record (KPL's "aggregation format" page): magic, a protobuf message, the message's MD5.
@@ -62,7 +62,7 @@ func (KPL) Size(u *lane.Unit, r *lane.Record) int {
 // tables find the index of a key. A pool of them serves all destinations.
 var tables = sync.Pool{New: func() any { return map[lane.Hash]uint64{} }}
 
-// Build implements lane.Aggregator: the bytes of each record are copied once.
+// Build implements lane.Aggregator: the bytes of each record are copied once. It leaves room for the sum.
 func (KPL) Build(arena []byte, u *lane.Unit) []byte {
 	index := tables.Get().(map[lane.Hash]uint64)
 	defer func() { clear(index); tables.Put(index) }()
@@ -87,8 +87,7 @@ func (KPL) Build(arena []byte, u *lane.Unit) []byte {
 		arena = protowire.AppendTag(arena, fieldData, protowire.BytesType)
 		arena = protowire.AppendBytes(arena, data)
 	}
-	sum := md5.Sum(arena[from+len(magic):]) // #nosec G401
-	arena = append(arena, sum[:]...)
+	arena = append(arena, make([]byte, md5.Size)...)
 	u.Data = arena[from:len(arena):len(arena)]
 	u.HashKey = u.First.Hash()
 	if len(u.First.Key()) == 0 {
@@ -96,6 +95,27 @@ func (KPL) Build(arena []byte, u *lane.Unit) []byte {
 	}
 	u.Key, u.Explicit = outerKey, true
 	return arena
+}
+
+// messages are those whose sums are missing.
+type messages struct{ texts, sums [][]byte }
+
+var unfinished = sync.Pool{New: func() any { return new(messages) }}
+
+// Finish implements lane.Aggregator. The sums of a request are made together, for that takes a fifth of the time.
+func (KPL) Finish(units []lane.Unit) {
+	m := unfinished.Get().(*messages)
+	for i := range units {
+		if u := &units[i]; u.N > 1 {
+			end := len(u.Data) - md5.Size
+			m.texts, m.sums = append(m.texts, u.Data[len(magic):end]), append(m.sums, u.Data[end:])
+		}
+	}
+	md5.Sums(m.texts, m.sums)
+	clear(m.texts)
+	clear(m.sums)
+	m.texts, m.sums = m.texts[:0], m.sums[:0]
+	unfinished.Put(m)
 }
 
 func keyOf(u *lane.Unit, r *lane.Record) []byte {
@@ -121,7 +141,7 @@ func Decode(data []byte) (records []Record, ok bool) {
 		return nil, false
 	}
 	message := data[len(magic) : len(data)-md5.Size]
-	if sum := md5.Sum(message); string(sum[:]) != string(data[len(data)-md5.Size:]) { // #nosec G401
+	if sum := md5.Sum(message); string(sum[:]) != string(data[len(data)-md5.Size:]) {
 		return nil, false
 	}
 	var keys, hashes, inner [][]byte

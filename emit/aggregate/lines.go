@@ -19,3 +19,6 @@ func (Lines) Build(arena []byte, u *lane.Unit) []byte {
 	u.Data = arena[from:len(arena):len(arena)]
 	return arena
 }
+
+// Finish implements lane.Aggregator: nothing is missing.
+func (Lines) Finish([]lane.Unit) {}

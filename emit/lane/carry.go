@@ -22,9 +22,7 @@ func (e *Engine) carry(r *request) {
 			r.arena = buffer.Get(r.size)
 			defer func(arena *[]byte) { buffer.Put(arena) }(r.arena) // settle gives r away
 		}
-		for i := range r.units {
-			e.build(r, &r.units[i])
-		}
+		e.build(r, r.units)
 		if !e.probed(r) {
 			e.try(r, r.units)
 		}
@@ -40,8 +38,17 @@ func (e *Engine) carry(r *request) {
 	e.signal()
 }
 
-// build makes what is sent of a unit.
-func (e *Engine) build(r *request, u *Unit) {
+// build makes what is sent of units.
+func (e *Engine) build(r *request, units []Unit) {
+	for i := range units {
+		e.buildOne(r, &units[i])
+	}
+	if e.o.Aggregator != nil {
+		e.o.Aggregator.Finish(units)
+	}
+}
+
+func (e *Engine) buildOne(r *request, u *Unit) {
 	u.Explicit = false
 	u.Key, u.KeyHash = u.First.Key(), u.First.hash
 	if u.lent != nil {
@@ -129,12 +136,13 @@ func (e *Engine) divide(r *request, u *Unit) bool {
 		n++
 		rec = next
 	}
-	e.build(r, &left)
-	if !e.try(r, []Unit{left}) && e.o.Ordered {
-		return r.decide([]Unit{right}, retry.Fault{Class: retry.Transient, Code: "not sent"})
+	halves := []Unit{left, right}
+	e.build(r, halves[:1])
+	if !e.try(r, halves[:1]) && e.o.Ordered {
+		return r.decide(halves[1:], retry.Fault{Class: retry.Transient, Code: "not sent"})
 	}
-	e.build(r, &right)
-	return e.try(r, []Unit{right})
+	e.build(r, halves[1:])
+	return e.try(r, halves[1:])
 }
 
 // decide adds units to r.done with one verdict for all, and reports whether that is acceptance.

@@ -134,6 +134,8 @@ type joiner struct{}
 
 func (joiner) Size(u *Unit, r *Record) int { return u.Size + 1 + int(r.size) }
 
+func (joiner) Finish([]Unit) {}
+
 func (joiner) Build(arena []byte, u *Unit) []byte {
 	from := len(arena)
 	for r := u.First; r != nil; r = r.Next() {

@@ -57,6 +57,8 @@ type Aggregator interface {
 	// Build sets Data, and Key and HashKey where they differ from the first record's, of a unit of two or more records.
 	// What it needs room for it appends to arena, which it returns.
 	Build(arena []byte, u *Unit) []byte
+	// Finish completes Data of units, of which those of two or more records have been built.
+	Finish(units []Unit)
 }
 
 // Limits are those of the service.

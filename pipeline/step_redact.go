@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kinetail/kinetail/pipeline/match"
 	"github.com/kinetail/kinetail/pipeline/record"
 )
 
@@ -27,6 +28,7 @@ type RedactOptions struct {
 // by a function.
 type masked struct {
 	pattern *regexp.Regexp
+	fast    *match.Regexp          // says whether there is a match at all
 	maybe   func(text string) bool // nil where anything may match
 	find    func(text string, from int) (start, end int)
 	replace func(dst []byte, match string) []byte
@@ -73,11 +75,12 @@ func shortenedIPv6(dst []byte, match string) []byte {
 }
 
 type redactStep struct {
-	only   map[string]bool
-	rules  []masked
-	with   []string // for each rule what replaces a match, where it has no function
-	own    bool     // the only rule is a pattern whose replacement is expanded
-	places [2]int   // of the last match found
+	only     map[string]bool
+	rules    []masked
+	with     []string // for each rule what replaces a match, where it has no function
+	own      bool     // the only rule is a pattern whose replacement is expanded
+	places   [2]int   // of the last match found
+	matching match.State
 	// custom is set when the configuration says what matches of built-in patterns become.
 	custom bool
 }
@@ -99,7 +102,7 @@ func NewRedact(o RedactOptions) (Step, error) {
 		if re.MatchString("") {
 			return nil, fmt.Errorf("pattern %q matches the empty string, and so would change every place of every field", o.Pattern)
 		}
-		r.rules, r.with, r.own = []masked{{pattern: re}}, []string{o.With}, true
+		r.rules, r.with, r.own = []masked{{pattern: re, fast: match.New(re)}}, []string{o.With}, true
 		return r, nil
 	}
 	for _, name := range o.Builtin {
@@ -110,6 +113,9 @@ func NewRedact(o RedactOptions) (Step, error) {
 		with := "[" + name + "]"
 		if o.With != "" {
 			with = o.With
+		}
+		if m.pattern != nil {
+			m.fast = match.New(m.pattern)
 		}
 		r.rules, r.with = append(r.rules, m), append(r.with, with)
 	}
@@ -183,7 +189,7 @@ func (p *redactStep) text(s *state, text string) (string, bool) {
 		}
 		start, last := len(s.arena), 0
 		if rule.find == nil {
-			if !rule.pattern.MatchString(text) { // which allocates nothing
+			if !rule.fast.Match(&p.matching, text) {
 				continue
 			}
 			for _, at := range rule.pattern.FindAllStringSubmatchIndex(text, -1) {

@@ -3,6 +3,7 @@ package expr
 import (
 	"time"
 
+	"github.com/kinetail/kinetail/pipeline/match"
 	"github.com/kinetail/kinetail/pipeline/record"
 )
 
@@ -44,6 +45,7 @@ type Env struct {
 	metaVersion uint64
 	// patterns are the regular expressions that were not known at load.
 	patterns map[string]*pattern
+	matching match.State
 }
 
 const (

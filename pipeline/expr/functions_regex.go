@@ -7,6 +7,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
+	"github.com/kinetail/kinetail/pipeline/match"
 	"github.com/kinetail/kinetail/pipeline/record"
 )
 
@@ -41,6 +42,7 @@ func (c *compiler) pattern(arg node) func(*Env) (*pattern, record.Value) {
 // pattern is a regular expression and the shape of its result.
 type pattern struct {
 	*regexp.Regexp
+	fast *match.Regexp // the same, for the first match
 	// names are those of the groups if they have names; order sorts them.
 	names []string
 	order []int
@@ -52,7 +54,7 @@ func compilePattern(text string) (*pattern, string) {
 	if err != nil {
 		return nil, err.Error()
 	}
-	p := &pattern{Regexp: re}
+	p := &pattern{Regexp: re, fast: match.New(re)}
 	names := re.SubexpNames()[1:]
 	for _, n := range names {
 		if n != "" {
@@ -128,7 +130,7 @@ func buildRegex(c *compiler, _ *hclsyntax.FunctionCallExpr, args []node) node {
 	compiled, subject, none := c.pattern(args[0]), args[1].eval, c.none()
 	succeeds := func(env *Env) Verdict {
 		if p, _ := compiled(env); p != nil {
-			if s, ok := env.text(subject(env)); ok && p.MatchString(s) {
+			if s, ok := env.text(subject(env)); ok && p.fast.Match(&env.matching, s) {
 				return True
 			}
 		}
@@ -144,7 +146,7 @@ func buildRegex(c *compiler, _ *hclsyntax.FunctionCallExpr, args []node) node {
 		if !ok {
 			return env.unfit(v, none)
 		}
-		at := p.FindStringSubmatchIndex(s)
+		at := p.fast.Find(&env.matching, s)
 		if at == nil {
 			env.failure = "no match"
 			return none
@@ -184,7 +186,7 @@ func buildReplace(c *compiler, _ *hclsyntax.FunctionCallExpr, args []node) node 
 			if err != nil {
 				return c.errorf(args[1].rng, "Invalid regular expression", "%s. In a quoted string a backslash is written twice.", err)
 			}
-			fixed.Regexp = re
+			fixed.Regexp, fixed.fast = re, match.New(re)
 		}
 	}
 	old := args[1].eval
@@ -213,6 +215,9 @@ func buildReplace(c *compiler, _ *hclsyntax.FunctionCallExpr, args []node) node 
 		if p != nil {
 			if len(s)*(len(to)+1) > maxString {
 				return env.fail("a string is too long")
+			}
+			if p.fast != nil && !p.fast.Match(&env.matching, s) {
+				return record.Of(s)
 			}
 			return record.Of(p.ReplaceAllString(s, to))
 		}

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/kinetail/kinetail/pipeline/match"
 )
 
 // newGrok makes a regular expression of a grok pattern: %{NAME}, %{NAME:field} and %{NAME:field:int|float|string} stand for named patterns.
@@ -24,7 +26,7 @@ func newGrok(o Options) (Parser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the pattern becomes no regular expression of RE2: %w", err)
 	}
-	p := &regexParser{matcher: newMatcher(re), strings: o.Strings}
+	p := &regexParser{pattern: match.New(re), strings: o.Strings}
 	for i, name := range re.SubexpNames() {
 		if name == "" {
 			continue

@@ -2,11 +2,14 @@ package parse
 
 import (
 	"encoding/json"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
+	"github.com/kinetail/kinetail/pipeline/match"
 	"github.com/kinetail/kinetail/pipeline/record"
 )
 
@@ -331,6 +334,28 @@ func TestHeaderLines(t *testing.T) {
 		}
 		if got != tc.want {
 			t.Errorf("%q under %q: %s, want %s", tc.line, tc.header, got, tc.want)
+		}
+	}
+}
+
+// Each of grok's patterns finds what package regexp finds.
+func TestGrokPatternsMatchLikeRegexp(t *testing.T) {
+	g := grok{}
+	for name := range grokPatterns {
+		text, err := g.expand("%{"+name+":x}", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		re := regexp.MustCompile(text)
+		ours := match.New(re)
+		var st match.State
+		for _, line := range []string{
+			combinedLine, "2026-01-02 03:04:05,678 WARN abc", "Oct 11 22:14:15 host su[230]: failed", "2001:db8::1 GET /a 42 and more", "10/Oct/2026:13:55:36 +0000",
+			"https://user:pw@host.example:80/a?b=c#d", "\tat com.example.Shop.buy(Shop.java:17)", "", "\xff\xfe", strings.Repeat("a1:", 100),
+		} {
+			if got, want := ours.Find(&st, line), re.FindStringSubmatchIndex(line); !slices.Equal(got, want) {
+				t.Errorf("%s on %q: %v, want %v", name, line, got, want)
+			}
 		}
 	}
 }

@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"regexp"
 
+	"github.com/kinetail/kinetail/pipeline/match"
 	"github.com/kinetail/kinetail/pipeline/record"
 )
 
 // regexParser takes the groups of a regular expression (RE2's syntax: linear time) that have a name, their own or one of columns. Groups that did
 // not take part are left out, or null if there is a text for null.
 type regexParser struct {
-	matcher *matcher
+	pattern *match.Regexp
+	state   match.State
 	groups  []group
 	strings bool
 	null    string
@@ -32,7 +34,7 @@ func newRegex(o Options) (Parser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w (in a quoted string a backslash is written twice; a heredoc or file(\"...\") takes it as it is)", err)
 	}
-	p := &regexParser{matcher: newMatcher(re), strings: o.Strings, null: o.NullValue}
+	p := &regexParser{pattern: match.New(re), strings: o.Strings, null: o.NullValue}
 	names, err := groupNames(re, o.Columns)
 	if err != nil {
 		return nil, err
@@ -72,7 +74,7 @@ func groupNames(re *regexp.Regexp, columns []string) ([]string, error) {
 }
 
 func (p *regexParser) Parse(line string, r *record.Record, _ *[]byte) bool {
-	at := p.matcher.find(line)
+	at := p.pattern.Find(&p.state, line)
 	if at == nil {
 		return false
 	}

@@ -1,4 +1,4 @@
-package parse
+package match
 
 import (
 	"regexp/syntax"

@@ -1,4 +1,4 @@
-package parse
+package match
 
 import (
 	"regexp"
@@ -7,8 +7,13 @@ import (
 	"testing"
 )
 
+const (
+	combinedPattern = `^(?P<client>\S+) (?P<ident>\S+) (?P<user>\S+) \[(?P<time>[^\]]+)\] "(?P<method>\S+) (?P<path>\S+) (?P<protocol>[^"]+)" (?P<status>\d+) (?P<bytes>\d+) "(?P<referer>[^"]*)" "(?P<agent>[^"]*)"$`
+	combinedLine    = `203.0.113.195 - frank [10/Oct/2026:13:55:36 +0000] "GET /api/v1/products/12345?ref=homepage&session=af83bc HTTP/1.1" 200 23261 "https://www.example.com/catalog/index.html" "Mozilla/5.0 (X11; Linux x86_64)"`
+)
+
 var matchPatterns = []string{
-	benchOptions("regex").Pattern, `^(\S+) (\d{2,3}) ([a-f]{2})x?([^x]*)$`, `^(\S+) x?(.*)$`, `^\[([^\]]*)\] (\w+): ([^\n]*)`, `^(a*)(b+)(é*)[^a-zé]`,
+	combinedPattern, `^(\S+) (\d{2,3}) ([a-f]{2})x?([^x]*)$`, `^(\S+) x?(.*)$`, `^\[([^\]]*)\] (\w+): ([^\n]*)`, `^(a*)(b+)(é*)[^a-zé]`,
 	`^(\d{4})-(\d\d)-(\d\d)(.)(x{0,2})$`, `^(\p{Greek}+) (.*)$`, `^([^"]*)"(.)"$`, `^(.*) (.*)$`, `^(\w+)(\d+)$`, `(\w+) x`, `^(a|b)c`, `^(ab|cd)c`, `^(.*?)x`,
 	`^(\w*)(?:-)?(\w)`, `^(?i)abc (\d+)`, `(?i)straße|k`, `a+?b*?`, `(a|ab)(c|bcd)(d*)`, `(?:(a)|b)+`, `(?:a+b)*c`, `\bfoo\b|\Boo`, `x*`, `(x*)*`, `^$`, `$`, `(?m)^a$`, `(?s)a.b`, `a.b`,
 	`(a.*?)(b?)(c+?)$`, `([^ ]*) (?: +([^"]*?)(?: +\S*)?)?x`, `(?:(\d{1,3})\.){3}(\d+)`, `"((?:\\.|[^\\"])*)"`, `\x{fffd}|é`, `[^a]{2,4}?b`, `((a)|(b))*?c`, `a{0}b`, `(?:a|b|)c`, `[[:^ascii:]]+`,
@@ -21,9 +26,10 @@ func compareMatch(t *testing.T, pattern, line string) {
 		return
 	}
 	want := re.FindStringSubmatchIndex(line)
-	m := newMatcher(re)
+	r := New(re)
+	var st State
 	for range 2 {
-		if got := m.find(line); !slices.Equal(got, want) {
+		if got := r.Find(&st, line); !slices.Equal(got, want) || r.Match(&st, line) != (want != nil) {
 			t.Fatalf("%q on %q: %v, want %v", pattern, line, got, want)
 		}
 	}
@@ -40,33 +46,29 @@ func TestMatchersMatchLikeRegexp(t *testing.T) {
 			compareMatch(t, pattern, line)
 		}
 	}
-	g := grok{}
-	for name := range grokPatterns {
-		text, err := g.expand("%{"+name+":x}", 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, line := range append(lines, "2026-01-02 03:04:05,678 WARN abc", "Oct 11 22:14:15 host su[230]: failed", "2001:db8::1 GET /a 42 and more", "10/Oct/2026:13:55:36 +0000", "https://user:pw@host.example:80/a?b=c#d") {
-			compareMatch(t, text, line)
-		}
-	}
 }
 
 // What would take too long by going back is left to package regexp, in the end altogether.
 func TestCostlyPatterns(t *testing.T) {
 	re := regexp.MustCompile(`^(a|aa)+(a|aa)+(a|aa)+$`)
-	m := newMatcher(re)
-	if m.code == nil {
+	r := New(re)
+	if r.code == nil {
 		t.Fatal("it has no code")
 	}
+	var st State
 	line := strings.Repeat("a", 2000) + "b"
-	for range enoughTries + 1 {
-		if m.find(line) != nil {
+	for range enoughLeft/2 - 1 {
+		if r.Find(&st, line) != nil {
 			t.Fatal("it matches")
 		}
 	}
-	if m.code != nil {
-		t.Errorf("%d of %d lines were left to regexp, and it is still tried first", m.leaves, m.tries)
+	if r.Find(&st, "aaa") == nil || r.left.Load() >= enoughLeft {
+		t.Error("it is left to regexp too early")
+	}
+	r.Find(&st, line)
+	r.Find(&st, line)
+	if r.left.Load() < enoughLeft {
+		t.Errorf("nearly all lines were left to regexp, and it is still tried first: %d", r.left.Load())
 	}
 }
 

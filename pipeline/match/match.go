@@ -1,26 +1,35 @@
-package parse
+package match
 
 import (
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 )
 
-// matcher matches a regular expression as package regexp does, several times as fast on the expressions that lines are read with. It goes
+// Regexp matches a regular expression as package regexp does, several times as fast on the expressions that lines are read with. It goes
 // back to try another way, as Perl does, and so gives what regexp promises to give; what that costs is bounded by the length of the line, and
 // what would cost more is left to regexp, whose time is linear for any expression. A fuzz test compares the two.
-type matcher struct {
-	re   *regexp.Regexp
-	code []instruction // nil leaves everything to re
+//
+// It is safe for concurrent use, each with a State of its own.
+type Regexp struct {
+	re       *regexp.Regexp
+	code     []instruction // nil leaves everything to re
+	captures int
 	// first are the bytes that a match can begin with; anchored says that it begins at the start of the line.
 	first    byteSet
 	anchored bool
+	prefix   string // that each match begins with
+	// left grows with each line that was left to re, and shrinks with each that was not; when it has come to enoughLeft, all are.
+	left atomic.Int64
+}
 
+// State is what a match works with. The zero State is ready; it may be used for any Regexp, one at a time.
+type State struct {
+	code  []instruction
 	at    []int
 	stack []choice
 	work  int // what may still be spent
-	// tries and leaves count lines, and those that were left to re; when most are, all are.
-	tries, leaves int
 }
 
 // choice is a way that was not taken.
@@ -40,69 +49,107 @@ const (
 	costly
 )
 
-func newMatcher(re *regexp.Regexp) *matcher {
-	m := &matcher{re: re}
+// New makes a Regexp of what regexp has compiled.
+func New(re *regexp.Regexp) *Regexp {
+	r := &Regexp{re: re}
 	code, captures := compile(re.String())
 	if code == nil {
-		return m
+		return r
 	}
 	c := &compiler{code: code}
-	m.code, m.at, m.first = code, make([]int, 2*captures), c.first(0)
-	m.anchored = code[0].op == opBegin
-	return m
+	r.code, r.captures, r.first = code, captures, c.first(0)
+	r.anchored = code[0].op == opBegin
+	for _, in := range code {
+		if in.op == opLiteral {
+			r.prefix = in.text
+		}
+		if in.op != opCapture {
+			break
+		}
+	}
+	return r
 }
 
 // Bounds of the work on one line: an instruction costs 1, looking at eight bytes in a run costs 1.
 const (
 	workPerByte = 16
 	workAtLeast = 1000
-	// A pattern of which half of so many lines was left to regexp is left to it altogether.
-	enoughTries = 200
+	// An expression of which more than a third of so many lines was left to regexp is left to it altogether.
+	enoughLeft = 400
 	// maxChoices is how many ways may be open at a time: they take 24 bytes each.
 	maxChoices = 16 << 10
 )
 
-// find gives the places of the groups as regexp's FindStringSubmatchIndex does, nil where line does not match. They are good until the
-// next call.
-func (m *matcher) find(line string) []int {
-	if m.code == nil {
-		return m.re.FindStringSubmatchIndex(line)
+// Find gives the places of the groups as regexp's FindStringSubmatchIndex does, nil where line does not match. They are good until the
+// next use of the State.
+func (r *Regexp) Find(m *State, line string) []int {
+	left := r.left.Load()
+	if r.code == nil || left >= enoughLeft {
+		return r.re.FindStringSubmatchIndex(line)
 	}
-	m.work = workAtLeast + workPerByte*len(line)
+	m.code, m.work = r.code, workAtLeast+workPerByte*len(line)
+	if cap(m.at) < 2*r.captures {
+		m.at = make([]int, 2*r.captures)
+	}
+	m.at = m.at[:2*r.captures]
 	for start := 0; ; {
-		if !m.anchored {
-			for start < len(line) && !m.first.has(line[start]) {
-				start++
+		if !r.anchored {
+			from := start
+			if start = r.next(line, start); start < 0 {
+				return r.done(left, nil)
 			}
-			m.work -= start / 8
+			m.work -= (start - from) / 8
 		}
-		switch m.match(line, start) {
-		case matches:
-			m.tries++
-			return m.at
-		case costly:
-			return m.leave(line)
+		v := m.match(line, start)
+		if v == costly {
+			r.left.Add(2)
+			return r.re.FindStringSubmatchIndex(line)
 		}
-		if m.anchored || start >= len(line) {
-			m.tries++
-			return nil
+		if v == fails && !r.anchored && start < len(line) {
+			_, size := utf8.DecodeRuneInString(line[start:])
+			start += size
+			continue
 		}
-		_, size := utf8.DecodeRuneInString(line[start:])
-		start += size
+		if v == fails {
+			return r.done(left, nil)
+		}
+		return r.done(left, m.at)
 	}
 }
 
-func (m *matcher) leave(line string) []int {
-	m.tries++
-	m.leaves++
-	if m.tries >= enoughTries && 2*m.leaves > m.tries {
-		m.code = nil
+// next is where a match can begin at or after start; -1 where none can.
+func (r *Regexp) next(line string, start int) int {
+	if r.prefix != "" {
+		i := strings.Index(line[start:], r.prefix)
+		if i < 0 {
+			return -1
+		}
+		return start + i
 	}
-	return m.re.FindStringSubmatchIndex(line)
+	for start < len(line) && !r.first.has(line[start]) {
+		start++
+	}
+	return start
+}
+
+// done counts a line that was not left to re.
+func (r *Regexp) done(left int64, at []int) []int {
+	if left > 0 {
+		r.left.Add(-1)
+	}
+	return at
+}
+
+// Match says whether line matches.
+func (r *Regexp) Match(m *State, line string) bool {
+	if r.code == nil || r.left.Load() >= enoughLeft {
+		return r.re.MatchString(line) // which allocates nothing
+	}
+	return r.Find(m, line) != nil
 }
 
 // match tries a match that begins at start.
-func (m *matcher) match(s string, start int) verdict {
+func (m *State) match(s string, start int) verdict {
 	for i := range m.at {
 		m.at[i] = -1
 	}
@@ -164,7 +211,7 @@ func (m *matcher) match(s string, start int) verdict {
 }
 
 // push remembers a way that was not taken. Where there are too many, it ends the attempt.
-func (m *matcher) push(c choice) {
+func (m *State) push(c choice) {
 	if len(m.stack) >= maxChoices {
 		m.work = 0
 		return
@@ -173,7 +220,7 @@ func (m *matcher) push(c choice) {
 }
 
 // split chooses between two ways by the next byte, and remembers the other one if that leaves both.
-func (m *matcher) split(in *instruction, pc int, s string, pos int) int {
+func (m *State) split(in *instruction, pc int, s string, pos int) int {
 	preferred, other := pc+1, in.x
 	first, second := &in.next, &in.other
 	if in.lazy {
@@ -192,7 +239,7 @@ func (m *matcher) split(in *instruction, pc int, s string, pos int) int {
 }
 
 // run takes the characters of a run. Where another number of them is possible, it is remembered.
-func (m *matcher) run(in *instruction, pc int, s string, pos int) (int, bool) {
+func (m *State) run(in *instruction, pc int, s string, pos int) (int, bool) {
 	least := pos
 	if in.min > 0 {
 		if least += in.class.run(s[pos:], in.min); in.min > 1 && utf8.RuneCountInString(s[pos:least]) < in.min || least == pos {
@@ -216,7 +263,7 @@ func (m *matcher) run(in *instruction, pc int, s string, pos int) (int, bool) {
 }
 
 // shortest goes on after the least characters after which the next byte is the right one.
-func (m *matcher) shortest(in *instruction, pc int, s string, least, most int) (int, bool) {
+func (m *State) shortest(in *instruction, pc int, s string, least, most int) (int, bool) {
 	at := least
 	if in.follow != 0 {
 		i := strings.IndexByte(s[least:min(most+1, len(s))], in.follow)
@@ -233,7 +280,7 @@ func (m *matcher) shortest(in *instruction, pc int, s string, least, most int) (
 }
 
 // longest goes on after the most characters after which the next byte is the right one.
-func (m *matcher) longest(in *instruction, pc int, s string, least, most int) (int, bool) {
+func (m *State) longest(in *instruction, pc int, s string, least, most int) (int, bool) {
 	at := most
 	if in.follow != 0 {
 		i := strings.LastIndexByte(s[least:min(most+1, len(s))], in.follow)
@@ -250,7 +297,7 @@ func (m *matcher) longest(in *instruction, pc int, s string, least, most int) (i
 }
 
 // back takes the last way that was not taken; pc is -1 where there is none.
-func (m *matcher) back(s string) (pc, pos int) {
+func (m *State) back(s string) (pc, pos int) {
 	for len(m.stack) > 0 {
 		last := len(m.stack) - 1
 		c := m.stack[last]

@@ -45,6 +45,9 @@ func (f *Follower) discover(ctx context.Context, sv *survey, now clock) {
 		fresh = fresh || g != nil
 	}
 	f.forgotten = false
+	if len(sv.w.blind)+len(sv.failed) == 0 {
+		clear(f.floors)
+	}
 	maps.DeleteFunc(f.reborn, func(key bodyKey, _ bool) bool { return sv.bodies[key] == nil && len(sv.w.blind)+len(sv.failed) == 0 })
 	maps.DeleteFunc(f.ignored, func(_ bodyKey, b ignoredBody) bool { return b.seen < f.sweeps-3 })
 	first := false
@@ -113,7 +116,7 @@ func (sv *survey) compareAge(a, b *entry) int {
 
 // welcome decides what becomes of a body that nobody has: a new generation of root's chain, or nothing. errRacing says that it could not be
 // decided.
-func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]*generation, now clock) (*generation, error) {
+func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]*generation, now clock) (g *generation, err error) {
 	key := e.st.bodyKey
 	if f.isIgnored(e) {
 		return nil, nil
@@ -121,6 +124,16 @@ func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]
 	rotated := root != e.path
 	first := f.firstScan(e, root)
 	since := f.since(newest[root])
+	blind := len(sv.w.blind)+len(sv.failed) > 0
+	if floor, ok := f.floors[root]; ok {
+		since = min(since, floor)
+	} else if blind {
+		defer func() {
+			if g != nil {
+				f.floors[root] = since
+			}
+		}()
+	}
 	old := f.opts.IgnoreOlder > 0 && time.Since(time.Unix(0, e.st.mtime)) > f.opts.IgnoreOlder
 	ignore := func() (*generation, error) {
 		f.ignored[key] = ignoredBody{e.st.size, e.st.mtime, f.sweeps}
@@ -175,7 +188,7 @@ func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]
 	if e.sibling {
 		path = root
 	}
-	g := f.create(f.chain(root), path, e, kind, sv, now)
+	g = f.create(f.chain(root), path, e, kind, sv, now)
 	var names []string
 	for _, o := range sv.bodies[key] {
 		if sameBody(&o.st, g.key, g.birth) {

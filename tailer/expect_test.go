@@ -16,6 +16,7 @@ import (
 //	expect all                      every line appended so far has come once, those of each file in order
 //	expect all NUMBERS              the same, but these lines were destroyed and need not have come
 //	expect each                     every line appended so far has come, some perhaps more than once
+//	expect every                    the same, in whatever order
 //	expect late|partial NUMBERS     of all that came, these are marked so
 //	expect gap BYTES                are reported as lost
 //	expect open N                   at most so many bodies are open
@@ -38,9 +39,9 @@ func (w *world) expect(args []string) error {
 		return all
 	}
 	switch args[0] {
-	case "all", "each":
+	case "all", "each", "every":
 		w.checked = len(w.got)
-		return w.expectAll(args[0] == "all", expand(args[1:]))
+		return w.expectAll(args[0] == "all", args[0] != "every", expand(args[1:]))
 	case "late":
 		return same(marked(Late), expand(args[1:]))
 	case "partial":
@@ -128,7 +129,7 @@ func (d delivered) name() string {
 	return strings.ReplaceAll(strconv.Quote(d.text), " ", "_")
 }
 
-func (w *world) expectAll(once bool, destroyed []string) error {
+func (w *world) expectAll(once, ordered bool, destroyed []string) error {
 	seen := map[int]int{}
 	last := map[string]int{}
 	for _, d := range w.got {
@@ -142,7 +143,7 @@ func (w *world) expectAll(once bool, destroyed []string) error {
 			continue
 		}
 		name := w.written[d.number]
-		if d.number < last[name] && d.flags&Late == 0 {
+		if ordered && d.number < last[name] && d.flags&Late == 0 {
 			return fmt.Errorf("line %d of %s came after line %d", d.number, name, last[name])
 		}
 		last[name] = max(last[name], d.number)

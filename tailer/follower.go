@@ -56,12 +56,14 @@ type Follower struct {
 	lookedUntil, lookedSaid time.Time
 	lookedAt                time.Time        // by this one
 	reborn                  map[bodyKey]bool // see survey
-	ignored                 map[bodyKey]ignoredBody
-	notes                   map[string]note // by path; logged when it changes
-	watched                 map[string]bool // directory -> was wanted in the last sweep
-	hintPaths               []string
-	bodyLimit               int
-	protected               bool // fs.protected_hardlinks
+	// floors are, by path, since when a rotated body is news where generations were found while something could not be looked at.
+	floors    map[string]int64
+	ignored   map[bodyKey]ignoredBody
+	notes     map[string]note // by path; logged when it changes
+	watched   map[string]bool // directory -> was wanted in the last sweep
+	hintPaths []string
+	bodyLimit int
+	protected bool // fs.protected_hardlinks
 	// forgotten: the state was lost, and this is the first look since. What is not remembered may have been read.
 	forgotten bool
 
@@ -103,7 +105,7 @@ func open(opts Options) (*Follower, error) {
 	}
 	f := &Follower{
 		opts: opts, log: opts.Log.With("flow", opts.Flow), began: time.Now(), hints: newHints(), done: make(chan struct{}),
-		chains: map[string]*chain{}, bodies: map[bodyKey]*generation{}, named: map[string]*generation{}, linked: map[*generation]bool{}, reborn: map[bodyKey]bool{}, ignored: map[bodyKey]ignoredBody{}, notes: map[string]note{},
+		chains: map[string]*chain{}, bodies: map[bodyKey]*generation{}, named: map[string]*generation{}, linked: map[*generation]bool{}, reborn: map[bodyKey]bool{}, floors: map[string]int64{}, ignored: map[bodyKey]ignoredBody{}, notes: map[string]note{},
 		watched: map[string]bool{}, bodyLimit: descriptorLimit(), protected: hardLinksProtected(),
 	}
 	f.wall, f.took = time.Now, time.Since

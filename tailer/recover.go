@@ -313,7 +313,11 @@ func (f *Follower) copyOf(k *generation, r io.ReaderAt, size int64) (bool, error
 		return false, nil
 	}
 	if k.read == 0 {
-		return false, nil // nothing of it was read: nothing could come again
+		// Nothing of it was read, so nothing could come again; but while k looks for its body, this may be it, and would be missed as a gap.
+		if k.lost == 0 || k.final || k.head.Len < headLeast {
+			return false, nil
+		}
+		return headAgrees(r, head)
 	}
 	if ok, err := headAgrees(r, head); err != nil || !ok {
 		return false, err

@@ -82,7 +82,7 @@ func TestNginx(t *testing.T) {
 	}
 }
 
-func kinesisConfig(server *kinesisLocal, path string) string {
+func kinesisConfig(server *server, path string) string {
 	return fmt.Sprintf(`
 aws {
   region   = %q
@@ -100,7 +100,7 @@ flow "web" {
 }
 
 // settle reads the stream until every line has arrived, or nothing has for a while.
-func settle(t *testing.T, server *kinesisLocal, written, bodies []string) {
+func settle(t *testing.T, server *server, written, bodies []string) {
 	t.Helper()
 	const patience = 15 * time.Second
 	before, since := -1, time.Now()

@@ -1,6 +1,8 @@
 package command
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -189,6 +191,32 @@ func TestTakeOverOfRotatedFiles(t *testing.T) {
 	said := s.convert(0)
 	has(t, said, "was "+s.path("log/app.log")+" when the Java agent read it", "newer than what the Java agent read")
 	s.expect("b c d e")
+}
+
+// Archives are left alone, however they came to be, and so is what the Java agent was done with long ago.
+func TestTakeOverLeavesArchivesAlone(t *testing.T) {
+	s := newSwitchOver(t)
+	var old bytes.Buffer
+	z := gzip.NewWriter(&old)
+	_, _ = z.Write([]byte("long\nago\n"))
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.write("log/app.log.3.gz", old.String())
+	s.age("log/app.log.3.gz", 300)
+	s.write("log/app.log.2", "also\nlong ago\n")
+	s.age("log/app.log.2", 200)
+	s.write("log/app.log.1", "yesterday\n")
+	s.age("log/app.log.1", 100)
+	s.write("log/app.log", "a\nb\n")
+	writeCheckpoints(t, s.path("checkpoints"), s.row("log/app.log", 2), s.row("log/app.log.1", 10))
+	s.convert(0)
+	s.expect("b")
+	s.rename("log/app.log.2", "log/app.log.4")
+	s.rename("log/app.log.1", "log/app.log.2")
+	s.rename("log/app.log", "log/app.log.1")
+	s.write("log/app.log", "c\n")
+	s.expect("c")
 }
 
 func TestTakeOverOfCopyTruncate(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -152,8 +153,8 @@ func (p *Positions) flow(cfg *config.Flow, rows []position) error {
 		return err
 	}
 	// Newest first; of one second, what is read further.
-	slices.SortStableFunc(rows, func(a, b position) int {
-		return cmp.Or(cmp.Compare(b.updated, a.updated), cmp.Compare(b.offset, a.offset))
+	sort.SliceStable(rows, func(i, j int) bool {
+		return cmp.Or(cmp.Compare(rows[j].updated, rows[i].updated), cmp.Compare(rows[j].offset, rows[i].offset)) < 0
 	})
 	m := matcher{flow: cfg.Name, symlinks: t.Symlinks, rows: rows, used: map[int]bool{}, of: make([]int, len(bodies)), bodies: bodies}
 	m.match()

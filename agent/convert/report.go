@@ -5,6 +5,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -145,6 +146,8 @@ func wrap(text string, width int) []string {
 // Sorted is the report in the order in which it is shown.
 func (r Report) Sorted() Report {
 	out := slices.Clone(r)
-	slices.SortStableFunc(out, func(a, b Line) int { return slices.Index(verdicts, a.Verdict) - slices.Index(verdicts, b.Verdict) })
+	sort.SliceStable(out, func(i, j int) bool {
+		return slices.Index(verdicts, out[i].Verdict) < slices.Index(verdicts, out[j].Verdict)
+	})
 	return out
 }

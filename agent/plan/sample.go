@@ -2,13 +2,13 @@ package plan
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -85,7 +85,7 @@ func bodiesOf(f *config.Flow, files []string) ([]tailer.Body, error) {
 	bodies, err := tailer.Bodies(tailer.Options{
 		Flow: f.Name, Paths: t.Paths, Exclude: t.Exclude, Rotated: t.Rotated, Symlinks: t.Symlinks, Framer: framer,
 	})
-	slices.SortStableFunc(bodies, func(a, b tailer.Body) int { return cmp.Compare(a.ModTime.UnixNano(), b.ModTime.UnixNano()) })
+	sort.SliceStable(bodies, func(i, j int) bool { return bodies[i].ModTime.Before(bodies[j].ModTime) })
 	return bodies, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -178,19 +179,19 @@ func TestAutoStreamIsAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, client := processed(t, 1, false)
 		defer s.Close()
-		auto := false
+		var auto atomic.Bool
 		asked := &describer{client, func() *kinesis.DescribeStreamSummaryOutput {
 			d := &types.StreamDescriptionSummary{RecordDistributionStrategy: types.RecordDistributionStrategyUserPartitionKey}
-			if auto {
+			if auto.Load() {
 				d.RecordDistributionStrategy = types.RecordDistributionStrategyAuto
 			}
 			return &kinesis.DescribeStreamSummaryOutput{StreamDescriptionSummary: d}
-		}, 0}
+		}, atomic.Int64{}}
 		d := destination(t, client, func(o *options) { o.Client, o.Aggregate = asked, "kpl" })
 		defer d.Close()
 		time.Sleep(time.Hour)
-		if asked.n != 0 {
-			t.Errorf("asked %d times before anything was sent", asked.n)
+		if asked.n.Load() != 0 {
+			t.Errorf("asked %d times before anything was sent", asked.n.Load())
 		}
 		last := int64(0)
 		aggregated := func() int64 {
@@ -204,13 +205,13 @@ func TestAutoStreamIsAskedFor(t *testing.T) {
 			t.Errorf("%d Kinesis records for 200", n)
 		}
 		time.Sleep(5 * time.Hour)
-		if asked.n < 4 || asked.n > 7 {
-			t.Errorf("asked %d times in five hours", asked.n)
+		if asked.n.Load() < 4 || asked.n.Load() > 7 {
+			t.Errorf("asked %d times in five hours", asked.n.Load())
 		}
 		if n := aggregated(); n > 10 {
 			t.Errorf("%d Kinesis records for 200", n)
 		}
-		auto = true
+		auto.Store(true)
 		time.Sleep(90 * time.Minute)
 		if n := aggregated(); n != 200 {
 			t.Errorf("%d Kinesis records for 200 when the stream distributes by itself", n)
@@ -222,11 +223,11 @@ func TestAutoStreamIsAskedFor(t *testing.T) {
 type describer struct {
 	*kinesis.Client
 	say func() *kinesis.DescribeStreamSummaryOutput
-	n   int
+	n   atomic.Int64
 }
 
 func (d *describer) DescribeStreamSummary(context.Context, *kinesis.DescribeStreamSummaryInput, ...func(*kinesis.Options)) (*kinesis.DescribeStreamSummaryOutput, error) {
-	d.n++
+	d.n.Add(1)
 	return d.say(), nil
 }
 

@@ -25,6 +25,8 @@ type reloaded struct {
 	server    *awslocal.Server
 	a         *Agent
 	ctx       context.Context
+	stop      func()
+	mayFail   bool // something may be left when the agent stops
 }
 
 func newReloaded(t *testing.T, files map[string]string) *reloaded {
@@ -57,24 +59,33 @@ func newReloaded(t *testing.T, files map[string]string) *reloaded {
 	if diags.HasErrors() {
 		t.Fatal(diags)
 	}
-	if r.a, err = New(Options{Config: cfg, Version: "test", Log: slog.New(slog.DiscardHandler)}); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	r.ctx = ctx
-	done := make(chan error)
-	go func() { done <- r.a.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		if err := r.a.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	r.start(cfg)
+	t.Cleanup(func() { r.stop() })
 	r.running()
 	return r
+}
+
+// start runs an agent; stop ends it, with what could not be delivered.
+func (r *reloaded) start(cfg *config.Config) {
+	r.t.Helper()
+	a, err := New(Options{Config: cfg, Version: "test", Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r.a, r.ctx = a, ctx
+	done := make(chan error)
+	go func() { done <- a.Run(ctx) }()
+	r.stop = func() {
+		r.t.Helper()
+		cancel()
+		if err := <-done; err != nil && !r.mayFail {
+			r.t.Error(err)
+		}
+		if err := a.Close(); err != nil {
+			r.t.Error(err)
+		}
+	}
 }
 
 // running waits until all flows run.
@@ -311,4 +322,46 @@ func TestReloadOfMetrics(t *testing.T) {
 			t.Errorf("namespace %s has %v records, want %v", namespace, got.Sum, want)
 		}
 	}
+}
+
+// LagSeconds, as CloudWatch gets it, in an outage, across a restart in it, and after it.
+func TestLagInAnOutage(t *testing.T) {
+	r := newReloaded(t, firstFlow())
+	_ = os.Remove(filepath.Join(r.conf, "first.hcl"))
+	r.file("one.hcl", r.flow("one", ""))
+	text, _ := os.ReadFile(filepath.Join(r.conf, "agent.hcl"))
+	r.file("agent.hcl", strings.Replace(string(text), "agent {", "agent {\n  shutdown_timeout = \"1s\"", 1))
+	r.stop()
+	cfg, diags := config.Load(r.conf, config.Options{})
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	r.start(cfg)
+	r.running()
+	lag := func() float64 {
+		for _, reading := range readings(r.a.Summary()) {
+			if reading.Destination == "KinesisStream:s" {
+				return reading.Values["LagSeconds"]
+			}
+		}
+		return -1
+	}
+	r.append("one", "a\n")
+	r.await("it is delivered", func(*status.Snapshot) bool { return r.sent("one") == "a\n" && lag() == 0 })
+	r.server.SetFaults(awslocal.Fault{Kind: awslocal.Error, Operation: "PutRecords", Code: "InternalFailure"})
+	began := time.Now()
+	r.append("one", "b\n")
+	r.await("it lags", func(*status.Snapshot) bool { return lag() > 0.5 })
+	if got, most := lag(), time.Since(began).Seconds(); got > most {
+		t.Errorf("%v s behind, %v s after the line", got, most)
+	}
+	r.mayFail = true
+	r.stop()
+	r.start(cfg)
+	r.running()
+	if got, least, most := lag(), 1.0, time.Since(began).Seconds(); got < least || got > most {
+		t.Errorf("after a restart %v s behind, %v s after the line", got, most)
+	}
+	r.server.SetFaults()
+	r.await("it has caught up", func(*status.Snapshot) bool { return strings.Contains(r.sent("one"), "b\n") && lag() == 0 })
 }

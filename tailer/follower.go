@@ -128,6 +128,7 @@ func open(opts Options) (*Follower, error) {
 		for i := range known {
 			f.recall(known[i])
 		}
+		f.status = append(f.status, f.gens...) // what lags is known before anything is looked at
 		f.forgotten = f.stateLost()
 	}
 	return f, nil

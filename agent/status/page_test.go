@@ -156,8 +156,9 @@ func TestProblems(t *testing.T) {
 			"wrong: flow app: stream app-events takes nothing since 11:53:00 UTC: AccessDeniedException", "wrong: flow app: a file cannot be read: open /srv/app/log/private.log: permission denied",
 			"note: flow access: 4.9 KiB were lost in 2 places", "note: CloudWatch does not accept metrics",
 		}},
-		"throttled and late":    {func(s *Snapshot) { throttled(s, 0) }, []string{"slow: flow access: stream clickstream refuses records for the rate"}},
-		"throttled and in time": {func(s *Snapshot) { throttled(s, 599) }, []string{"note: flow access: stream clickstream refused"}},
+		"throttled and late":            {func(s *Snapshot) { throttled(s, 0) }, []string{"slow: flow access: stream clickstream refuses records for the rate"}},
+		"throttled, and falling behind": {func(s *Snapshot) { throttled(s, 570) }, []string{"slow: flow access: stream clickstream refuses records for the rate"}},
+		"throttled and in time":         {func(s *Snapshot) { throttled(s, 599) }, []string{"note: flow access: stream clickstream refused"}},
 		"unreachable": {func(s *Snapshot) {
 			d := &s.Flows[0].Destinations[0]
 			d.Counters["RecordsSent"], d.LastError, d.LastErrorTime = 0, "dial tcp: no route to host", &at

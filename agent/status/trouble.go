@@ -24,6 +24,10 @@ type Problem struct {
 const (
 	// lateAfter is the lag in seconds from which on it is worth telling, where the destination takes records.
 	lateAfter = 60
+	// growingAfter is the same where it grows.
+	growingAfter = 10
+	// still is how many bytes a second a lag may change by and count as neither growing nor falling.
+	still = 1024
 	// freshError is how young a destination's last error is if it tells why nothing is sent.
 	freshError = 2 * time.Minute
 )
@@ -185,7 +189,7 @@ func (d *Destination) problem(f *Flow, now time.Time) *Problem {
 			Broken, "flow " + f.Name + ": " + d.title() + " has taken nothing for a minute: " + d.LastError,
 			"it is tried again by itself, without end. Look at the way there (network, proxy, the service's health page).",
 		}
-	case r.Throttled > 0 && f.LagSeconds >= lateAfter:
+	case r.Throttled > 0 && (f.LagSeconds >= lateAfter || f.LagSeconds >= growingAfter && f.LagTrend > still):
 		next := "give the stream more shards (kinetail plan says how many), or pack more into each record: aggregate = \"kpl\"."
 		if d.Kind == "firehose" {
 			next = "ask for a higher quota of the delivery stream, or pack more into each record: aggregate = \"lines\"."
@@ -200,7 +204,6 @@ func (d *Destination) problem(f *Flow, now time.Time) *Problem {
 
 // trend says in words where the lag goes.
 func (f *Flow) trend() string {
-	const still = 1024 // bytes a second
 	switch {
 	case f.LagTrend > still:
 		return "growing by " + Size(int64(f.LagTrend)) + "/s"

@@ -125,6 +125,9 @@ bench-e2e: build ## what a gigabyte of log costs, beside what its bytes cost; BE
 compare-tail: ## follow a rotating file with ours and with nxadm/tail: lines lost, repeated, and speed
 	$(GO) test -count=1 -tags compare -v ./tailer/compare/
 
+verify-aws: ## the facts kinetail relies on, against the real services in your own account: STREAM=, DELIVERY_STREAM=; says what it costs and asks
+	$(GO) run ./agent/verifyaws -stream '$(STREAM)' -delivery-stream '$(DELIVERY_STREAM)'
+
 mutants: ## break each invariant on purpose, and see a test go red
 	$(GO) run ./mutants
 

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/firehose"
+	"github.com/aws/aws-sdk-go-v2/service/firehose/types"
+
+	"github.com/kinetail/kinetail/emit/retry"
+)
+
+func (v *verifier) firehose(ctx context.Context) {
+	client := v.session.Firehose()
+	put := func(stream string, records ...types.Record) (*firehose.PutRecordBatchOutput, error) {
+		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		return client.PutRecordBatch(ctx, &firehose.PutRecordBatchInput{DeliveryStreamName: &stream, Records: records})
+	}
+	many := func(n int) (all []types.Record) {
+		for i := range n {
+			all = append(all, types.Record{Data: fmt.Appendf(nil, "kinetail verify %d\n", i)})
+		}
+		return all
+	}
+	large := func(size int) types.Record {
+		return types.Record{Data: bytes.Repeat([]byte("kinetail verify\n"), size/16+1)[:size]}
+	}
+	out, err := put(v.delivery, many(500)...)
+	v.check("PutRecordBatch takes 500 records in a call", err == nil && aws.ToInt32(out.FailedPutCount) == 0, "%s", outcome(err))
+	_, err = put(v.delivery, many(501)...)
+	v.refused("501 records in a call are refused as data by Firehose", err, "InvalidArgumentException|ValidationException", retry.Data)
+	_, err = put(v.delivery, large(1000<<10))
+	v.check("Firehose takes a record of 1,000 KiB", err == nil, "%s", outcome(err))
+	_, err = put(v.delivery, large(1000<<10+1))
+	v.refused("a record of more than 1,000 KiB is refused as data by Firehose", err, "InvalidArgumentException|ValidationException", retry.Data)
+	_, err = put("kinetail-verify-no-such-stream", many(1)...)
+	v.refused("a delivery stream that is not there is a mistake of the configuration", err, "ResourceNotFoundException", retry.Configuration)
+}

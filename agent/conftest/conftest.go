@@ -15,6 +15,9 @@ import (
 	"github.com/kinetail/kinetail/tailer/frame"
 )
 
+// generation is that of every test's input, so that record.id can be expected: it begins with 32 zeros.
+const generation = "00000000000000000000000000000000"
+
 // Result says what a test found.
 type Result struct {
 	Test *config.Test
@@ -109,7 +112,7 @@ func Process(cfg *config.Config, f *config.Flow, e *config.Emit, in Input, obser
 	if err != nil {
 		return out, err
 	}
-	source := &tailer.Source{Flow: f.Name, Path: in.Path}
+	source := &tailer.Source{Flow: f.Name, Generation: generation, Path: in.Path}
 	if i := strings.LastIndexByte(in.Path, '/'); i >= 0 {
 		source.Dir, source.Name = in.Path[:max(i, 1)], in.Path[i+1:]
 	}

@@ -2,6 +2,7 @@ package kinesis
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -55,6 +56,32 @@ func TestLargeRecords(t *testing.T) {
 		}
 		if n := s.Counters().Requests["kinesis.DescribeStreamSummary"]; n != 1 {
 			t.Errorf("DescribeStreamSummary was called %d times", n)
+		}
+	}
+}
+
+// TestBodyLimitOfAProxy: a proxy that takes a MiB costs no record, and few requests once its limit is learned.
+func TestBodyLimitOfAProxy(t *testing.T) {
+	for _, aggregate := range []string{"none", "kpl"} {
+		s, client := local(t, awslocal.Options{NoRates: true, Discard: true}, 2)
+		s.SetFaults(awslocal.Fault{Kind: awslocal.BodyLimit, Limit: 1 << 20})
+		letters := emit.NewDeadLetters(emit.DeadLetterOptions{StateDir: t.TempDir(), Flow: "f", Destination: "kinesis"})
+		d := destination(t, client, func(o *options) { o.Aggregate, o.Order, o.DeadLetters = aggregate, "key", letters })
+		listed(t, d)
+		var records [][2]string
+		for i := range 8000 {
+			records = append(records, [2]string{fmt.Sprint("k", i%500), strings.Repeat("x", 2000)})
+		}
+		put(t, d, records)
+		flush(t, d)
+		c := d.Status().Counters
+		refused := s.Counters().Faults["body_limit"]
+		t.Logf("%s: %d of %d requests were refused for their size", aggregate, refused, c.Requests.Load())
+		if c.RecordsSent.Load() != 8000 || c.RecordsDeadLettered.Load() != 0 || d.Status().Circuit.Open {
+			t.Errorf("%s: %d of 8000 records are sent, %d dead letters, circuit %+v", aggregate, c.RecordsSent.Load(), c.RecordsDeadLettered.Load(), d.Status().Circuit)
+		}
+		if refused > 12 {
+			t.Errorf("%s: %d requests were refused", aggregate, refused)
 		}
 	}
 }

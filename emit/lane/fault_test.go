@@ -367,20 +367,20 @@ func TestBodyLimitIsLearned(t *testing.T) {
 			for i := range 1000 {
 				records = append(records, [2]string{fmt.Sprint("k", i), strings.Repeat("x", 5000)})
 			}
-			for range 40 {
+			for range 25 {
 				b.put(records...)
 			}
 			b.flush()
-			if refused == 0 || refused*25 > calls {
+			if refused == 0 || refused*20 > calls {
 				t.Errorf("joined %v: %d of %d requests were refused for their size", joined, refused, calls)
 			}
 			limited, largest = false, 0
-			for range 60 {
+			for range 30 {
 				b.put(records...)
 			}
 			b.flush()
-			b.settled(100)
-			if largest < 950_000 {
+			b.settled(55)
+			if largest < 800_000 {
 				t.Errorf("joined %v: without the limit requests have %d bytes at most", joined, largest)
 			}
 			_ = b.engine.Close()
@@ -413,6 +413,42 @@ func TestUnitsAreMultiplesOfWhatIsBilled(t *testing.T) {
 			t.Errorf("%d blocks are billed for %d bytes", blocks, bytes)
 		} else {
 			t.Logf("%d blocks are billed for %d bytes", blocks, bytes)
+		}
+		_ = b.engine.Close()
+	})
+}
+
+// TestWidth: while requests fail as a whole there are fewer of them, down to one, and more again, one by one, when they do not.
+func TestWidth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		short := true
+		s := &service{delay: 20 * time.Millisecond}
+		s.answer = func(int, []Unit, []retry.Fault) (bool, error) {
+			if short {
+				return false, apiError(400, "ServiceUnavailableException")
+			}
+			return true, nil
+		}
+		b := newBench(t, s, func(o *options) { o.MaxRequests, o.Limits.Records, o.Map = 16, 10, lanes(32) })
+		width := func() float64 {
+			b.engine.e.mu.Lock()
+			defer b.engine.e.mu.Unlock()
+			return b.engine.e.width
+		}
+		b.put(numbered(0, 20000, 0)...)
+		time.Sleep(10 * time.Second)
+		if w := width(); w != 1 {
+			t.Errorf("%v requests may be in flight at a service that takes none", w)
+		}
+		short = false
+		s.mu.Lock()
+		s.most = 0
+		s.mu.Unlock()
+		time.Sleep(32 * time.Second) // until it is tried again
+		b.flush()
+		b.settled(1)
+		if w := width(); w < 15 || s.most < 10 {
+			t.Errorf("%v requests may be in flight after 2,000 that were taken, %d were", w, s.most)
 		}
 		_ = b.engine.Close()
 	})

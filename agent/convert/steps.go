@@ -169,7 +169,7 @@ func (s *steps) csv(key string, o *object) error {
 	s.settle()
 	s.out.block(`parse "split"`, argument("columns", quoteAll(names)), argument("separator", quote(delimiter)), "strings = true")
 	s.text, s.parsed = asFields, true
-	s.c.say(TakenOver, key, "CSVTOJSON", `parse "split": parts as strings, without quotes, space around them taken off`)
+	s.c.say(TakenOver, key, "CSVTOJSON", `parse "split": parts as strings, without quotes, space around them taken off; columns that a line does not have are null`)
 	s.c.say(TakenOver, key+".customFieldNames", o.get("customFieldNames"), "columns")
 	if o.has("delimiter") {
 		s.c.say(TakenOver, key+".delimiter", o.get("delimiter"), "separator, a regular expression there and here")
@@ -207,7 +207,7 @@ func (s *steps) log(key string, o *object) error {
 		if err := s.custom(key, pattern, names, f.fields); err != nil {
 			return err
 		}
-		s.c.say(TakenOver, key+".matchPattern", pattern, `parse "regex"; it has to match the whole line`)
+		s.c.say(TakenOver, key+".matchPattern", pattern, `parse "regex"; it has to match the whole line: the documentation does not say so, and if yours need not, take ^(?: and )$ away`)
 		if o.has("logFormat") {
 			s.c.say(NotNeeded, key+".logFormat", format, "matchPattern replaces it")
 		}

@@ -59,9 +59,15 @@ func (h *Hub) Observe(b *tailer.Batch) pipeline.Observer {
 	if all == nil {
 		return nil
 	}
-	viewers, p := *all, h.plan.Load()
-	for _, v := range viewers {
-		v.begin(b, p)
+	var viewers []*Viewer // that look
+	p := h.plan.Load()
+	for _, v := range *all {
+		if v.begin(b, p) {
+			viewers = append(viewers, v)
+		}
+	}
+	if viewers == nil {
+		return nil
 	}
 	return func(i, step int, r *record.Record, fate pipeline.Fate) {
 		for _, v := range viewers {

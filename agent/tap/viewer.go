@@ -15,9 +15,13 @@ import (
 const (
 	// queue is how many records wait for a viewer.
 	queue = 256
-	// share is the part of a core that a viewer may take from the flow: 1/share. At 20 ms a second, about 5,000 records of five steps are
-	// shown, or 30,000 are looked at to find those that are wanted.
+	// share is the part of a core that a viewer may take: 1/share. At 20 ms a second, some 600 records of five steps are shown, or 30,000 are looked
+	// at to find those that are wanted.
 	share = 50
+	// wake is what has to be saved before a viewer looks again that has used up what it had: it looks at some batches and lets the others go by.
+	wake = 2 * time.Millisecond
+	// eventCost is what sending an event to the client takes.
+	eventCost = 5 * time.Microsecond
 	// maxBudget is the most of it at once, so that a burst after a quiet time is seen.
 	maxBudget = 20 * time.Millisecond
 	// maxShown is how much of a record is shown, in bytes.
@@ -70,6 +74,7 @@ type Viewer struct {
 	batch  *tailer.Batch
 	budget time.Duration
 	at     time.Time // when the budget was looked at
+	rests  bool      // until wake is saved
 	shown  int64
 	// The record at hand.
 	index   int
@@ -85,14 +90,21 @@ func (v *Viewer) Seen() <-chan []Event { return v.seen }
 // Missed is how many records went by unseen.
 func (v *Viewer) Missed() int64 { return v.missed.Load() }
 
-func (v *Viewer) begin(b *tailer.Batch, p *plan) {
+// begin says whether the viewer looks at a batch; else all of it goes by unseen.
+func (v *Viewer) begin(b *tailer.Batch, p *plan) bool {
 	now := time.Now()
 	v.budget = min(maxBudget, v.budget+now.Sub(v.at)/share)
+	v.at = now
+	if v.rests = v.budget <= 0 || v.rests && v.budget < wake; v.rests {
+		v.missed.Add(int64(len(b.Records)))
+		return false
+	}
 	v.at, v.batch, v.plan, v.index = now, b, p, -1
 	v.env.Path, v.env.Name, v.env.Dir = "", "", ""
 	if b.Source != nil {
 		v.env.Path, v.env.Name, v.env.Dir = b.Source.Path, b.Source.Name, b.Source.Dir
 	}
+	return true
 }
 
 // observe is pipeline.Observer.
@@ -160,6 +172,7 @@ func (v *Viewer) look(k int, r *record.Record, fate pipeline.Fate, last bool) {
 	}
 	select {
 	case v.seen <- v.events:
+		v.budget -= time.Duration(len(v.events)) * eventCost
 		v.shown++
 	default:
 		v.missed.Add(1)

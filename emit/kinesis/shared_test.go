@@ -7,54 +7,100 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
 	"github.com/kinetail/kinetail/pipeline"
 	"github.com/kinetail/kinetail/tailer"
 	"github.com/kinetail/kinetail/tailer/memory"
 )
 
-// TestSharedShards lets eight agents that know nothing of each other send to two shards, within and beyond what these take.
+// How eight agents that know nothing of each other share two shards, within and beyond what these take.
+const (
+	sharing  = 8
+	shared   = 2
+	capacity = 1000 * shared // records a second
+)
+
+// share is what came of it.
+type share struct {
+	goodput  float64 // of what could have been delivered
+	refused  float64 // of the attempts
+	fairness float64 // what the slowest agent delivered, of what the fastest did
+	requests int64
+}
+
+func (s share) String() string {
+	return fmt.Sprintf("goodput %.2f, throttled %.3f of the attempts, slowest agent %.2f of the fastest, %d requests", s.goodput, s.refused, s.fairness, s.requests)
+}
+
 func TestSharedShards(t *testing.T) {
-	const (
-		agents   = 8
-		shards   = 2
-		capacity = 1000 * shards // records a second
-		seconds  = 30
-	)
 	for _, load := range []float64{0.9, 1.5} {
 		t.Run(fmt.Sprintf("load=%.0f%%", load*100), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s, client := processed(t, shards, false)
-				defer s.Close()
-				ctx, cancel := context.WithTimeout(t.Context(), seconds*time.Second)
-				defer cancel()
-				var all []*joined
-				for range agents {
-					d := destination(t, client, func(o *options) {
-						o.ShardRateLimit, o.MaxWait, o.Memory = 1.5, 200*time.Millisecond, memory.New(1<<20).Share()
-					})
-					all = append(all, d)
-					go feed(ctx, d, int(load*capacity/agents/10))
-				}
-				<-ctx.Done()
-				synctest.Wait()
-				var sent, attempts, throttled, requests int64
-				least, most := int64(1<<62), int64(0)
-				for _, d := range all {
-					c := d.Status().Counters
-					n := c.RecordsSent.Load()
-					sent, attempts, throttled = sent+n, attempts+c.RecordSendAttempts.Load(), throttled+c.RecordsThrottled.Load()
-					requests += c.Requests.Load()
-					least, most = min(least, n), max(most, n)
-				}
-				possible := int64(min(load, 1) * capacity * seconds)
-				goodput, refused, fairness := float64(sent)/float64(possible), float64(throttled)/float64(attempts), float64(least)/float64(most)
-				t.Logf("goodput %.2f, throttled %.3f of the attempts, slowest agent %.2f of the fastest, %d requests", goodput, refused, fairness, requests)
-				if goodput < 0.8 || refused > 0.2 || fairness < 0.5 {
-					t.Errorf("goodput %.2f (want 0.8), throttled %.3f (at most 0.2), fairness %.2f (want 0.5)", goodput, refused, fairness)
-				}
-			})
+			adaptive := sharedBy(t, load, 1.5, true)
+			t.Logf("adaptive, 150 %%:            %v", adaptive)
+			if adaptive.goodput < 0.8 || adaptive.refused > 0.2 || adaptive.fairness < 0.5 {
+				t.Error("want goodput 0.8, throttled at most 0.2, fairness 0.5")
+			}
+			fixed := sharedBy(t, load, 1.5, false)
+			t.Logf("fixed, 150 %% each:          %v", fixed)
+			t.Logf("fixed, an eighth each:      %v", sharedBy(t, load, 1.0/sharing, false))
+			if load > 1 && adaptive.refused >= fixed.refused {
+				t.Error("adapting to the others saves no refusals")
+			}
 		})
 	}
+}
+
+// unaware takes throttling for a fault of the service, so that nothing is adapted to it: what a fixed rate does.
+type unaware struct{ *kinesis.Client }
+
+func (c unaware) PutRecords(ctx context.Context, in *kinesis.PutRecordsInput, o ...func(*kinesis.Options)) (*kinesis.PutRecordsOutput, error) {
+	out, err := c.Client.PutRecords(ctx, in, o...)
+	if out != nil {
+		for i := range out.Records {
+			if out.Records[i].ErrorCode != nil {
+				out.Records[i].ErrorCode = aws.String("InternalFailure")
+			}
+		}
+	}
+	return out, err
+}
+
+func sharedBy(t *testing.T, load, limit float64, adapt bool) (got share) {
+	t.Helper()
+	const seconds = 30
+	synctest.Test(t, func(t *testing.T) {
+		s, client := processed(t, shared, false)
+		defer s.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), seconds*time.Second)
+		defer cancel()
+		var all []*joined
+		for range sharing {
+			d := destination(t, client, func(o *options) {
+				o.ShardRateLimit, o.MaxWait, o.Memory = limit, 200*time.Millisecond, memory.New(1<<20).Share()
+				if !adapt {
+					o.Client = unaware{client}
+				}
+			})
+			all = append(all, d)
+			go feed(ctx, d, int(load*capacity/sharing/10))
+		}
+		<-ctx.Done()
+		synctest.Wait()
+		var sent, attempts, refused int64
+		least, most := int64(1<<62), int64(0)
+		for _, d := range all {
+			c := d.Status().Counters
+			n := c.RecordsSent.Load()
+			sent, attempts, refused = sent+n, attempts+c.RecordSendAttempts.Load(), refused+c.RecordSendErrors.Load()
+			got.requests += c.Requests.Load()
+			least, most = min(least, n), max(most, n)
+		}
+		got.goodput = float64(sent) / (min(load, 1) * capacity * seconds)
+		got.refused, got.fairness = float64(refused)/float64(attempts), float64(least)/float64(most)
+	})
+	return got
 }
 
 // feed puts n records each 100 ms, as fast as they are taken.

@@ -299,7 +299,7 @@ func TestForPeople(t *testing.T) {
 			t.Errorf("Size(%d) = %s, want %s", n, got, want)
 		}
 	}
-	for s, want := range map[float64]string{0.25: "250 ms", 4.26: "4.3 s", 59: "59 s", 61: "1 min 1 s", 3000: "50 min", 7260: "2 h 1 min", 300_000: "3 days"} {
+	for s, want := range map[float64]string{0.25: "250 ms", 4.26: "4.3 s", 59: "59 s", 61: "1 min 1 s", 120: "2 min", 130: "2 min 10 s", 3600: "1 h", 4200: "1 h 10 min", 3000: "50 min", 7260: "2 h 1 min", 300_000: "3 days"} {
 		if got := Age(s); got != want {
 			t.Errorf("Age(%v) = %s, want %s", s, got, want)
 		}

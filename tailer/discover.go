@@ -46,7 +46,9 @@ func (f *Follower) discover(ctx context.Context, sv *survey, now clock) {
 	}
 	f.forgotten = false
 	if len(sv.w.blind)+len(sv.failed) == 0 {
-		clear(f.floors)
+		for root := range f.floors {
+			f.setFloor(root, 0)
+		}
 	}
 	maps.DeleteFunc(f.reborn, func(key bodyKey, _ bool) bool { return sv.bodies[key] == nil && len(sv.w.blind)+len(sv.failed) == 0 })
 	maps.DeleteFunc(f.ignored, func(_ bodyKey, b ignoredBody) bool { return b.seen < f.sweeps-3 })
@@ -125,12 +127,12 @@ func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]
 	first := f.firstScan(e, root)
 	since := f.since(newest[root])
 	blind := len(sv.w.blind)+len(sv.failed) > 0
-	if floor, ok := f.floors[root]; ok {
+	if floor, ok := f.floor(root); ok {
 		since = min(since, floor)
 	} else if blind {
 		defer func() {
 			if g != nil {
-				f.floors[root] = since
+				f.setFloor(root, since)
 			}
 		}()
 	}
@@ -231,100 +233,6 @@ func (f *Follower) isIgnored(e *entry) bool {
 func hasCompressedName(path string) bool {
 	_, ok := withoutCompression(path)
 	return ok
-}
-
-// known says whether the content of e is that of a generation other than except which has, or had, another body; and how it is compressed.
-func (f *Follower) known(e *entry, root string, except *generation) (bool, string, error) {
-	file, st, err := f.openEntry(e)
-	if err != nil {
-		return false, "", err
-	}
-	defer file.Close()
-	kind, err := compressionOf(e.path, body{file})
-	if err != nil {
-		return false, "", err
-	}
-	var r io.ReaderAt = body{file}
-	size := st.size
-	if kind != "" {
-		z := newUnzip(file, kind)
-		defer z.close()
-		r, size = z, 1<<62
-	}
-	var gens []*generation
-	if c := f.chains[root]; c != nil {
-		gens = c.gens
-	}
-	for k := range f.linked { // of another path, and of this one by a hard link
-		if k.chain.path != root && slices.ContainsFunc(k.shared.rec.Names, func(n string) bool { return n == root || isFamily(n, root) }) {
-			gens = append(slices.Clip(gens), k)
-		}
-	}
-	for _, k := range gens {
-		if k == except || k.key == st.bodyKey {
-			continue
-		}
-		same, err := f.copyOf(k, r, size)
-		if err != nil {
-			return false, kind, err
-		}
-		if same {
-			return true, kind, nil
-		}
-	}
-	return false, kind, nil
-}
-
-// prove compares a generation that was empty or could not be looked into when it was found under a rotated name with the others, now that it has
-// bytes: it may be the beginning of a copy, and is then forgotten, so that the generation whose content it is can have it. It says whether g may be read.
-func (f *Follower) prove(g *generation) bool {
-	known, kind, err := f.known(&entry{path: g.label(), st: stat{bodyKey: g.key, birth: g.birth}}, g.chain.path, g)
-	switch {
-	case errors.Is(err, errRacing):
-		f.suspect(g)
-		return false
-	case errors.Is(err, errUnfinished):
-		return false
-	case err != nil:
-		f.cannotRead(g, err)
-		return false
-	case !known && kind != "":
-		g.park(f)
-		g.unproven, g.kind, g.head, g.size, g.scanned = false, kind, checkpoint.Print{}, 1, 0
-		f.remember(g, func(r *checkpoint.Generation) { r.Compression, r.Head, r.Size = kind, g.head, 0 })
-		f.activate(g)
-		return true
-	case !known:
-		g.unproven = false
-		return true
-	}
-	g.park(f)
-	f.rename(g, nil)
-	f.drop(g)
-	f.gens = slices.DeleteFunc(slices.Clone(f.gens), func(o *generation) bool { return o == g })
-	f.wantSweep()
-	return false
-}
-
-// since is when k was discovered: what came later holds what k's path held later. Without k, it is the first sweep. In ns since 1970.
-func (f *Follower) since(k *generation) int64 {
-	if k == nil {
-		return f.firstWall
-	}
-	return discovered(k.source.Generation)
-}
-
-// newer says that e holds what its path held after k, which was discovered at since. A name tells that it does, where k has been rotated too: a clock
-// that is set back changes nothing then. That it does not only times tell: a copy of what k held later has the name of an older body.
-func (sv *survey) newer(e *entry, k *generation, since int64) bool {
-	if k != nil && len(k.names) > 0 {
-		root, ours := sv.family(e.path)
-		other, theirs := sv.family(k.names[0])
-		if k.names[0] != other && root == other && ours.older(theirs) > 0 {
-			return true
-		}
-	}
-	return e.st.mtime >= since && (e.st.birth == 0 || e.st.birth >= since)
 }
 
 // A generation id begins with the time, by the file system's clock, of the last change that discovery saw. The rest makes it unique among all

@@ -1,9 +1,7 @@
 package tailer
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -261,79 +259,3 @@ func lastSlash(s string) int {
 
 // errRacing says that a body was changed while it was compared: the next sweep knows more.
 var errRacing = errors.New("changed while it was looked at")
-
-// compareSpan is how much of the end of two bodies is compared to tell a copy, in bytes.
-const compareSpan = 64 << 10
-
-// copyOf says whether the content of r, which is size long, is that of k or the beginning of it. The body of k tells if it is there,
-// else what is remembered of it.
-func (f *Follower) copyOf(k *generation, r io.ReaderAt, size int64) (bool, error) {
-	if k.head.Len == 0 {
-		return false, nil
-	}
-	head := k.head
-	if k.lost == 0 && k.kind == "" && !k.recalled && f.unpark(k) == nil {
-		now, err := statFile(k.file)
-		if err != nil {
-			return false, fmt.Errorf("look at %q: %w", k.label(), err)
-		}
-		if now.size < k.size {
-			return false, errRacing // k was truncated since it was looked at
-		}
-		common := min(size, now.size)
-		if common == 0 {
-			return false, nil
-		}
-		if n, err := readFull(r, make([]byte, 1), now.size); err != nil || n > 0 {
-			return false, err // more than k has, and nothing was taken from k: no copy
-		}
-		if common < int64(head.Len) {
-			head = checkpoint.Print{}
-		}
-		n := min(common, compareSpan)
-		a, b := make([]byte, n), make([]byte, n)
-		if got, err := readFull(r, a, common-n); err != nil {
-			return false, err
-		} else if z, ok := r.(*unzip); ok && int64(got) < n {
-			// Shorter than k, and only its end tells how long it is.
-			if size, err = contentSize(z); err != nil {
-				return false, err
-			}
-			return f.copyOf(k, r, size)
-		}
-		if _, err := readFull(k.content(), b, common-n); err != nil {
-			return false, fmt.Errorf("read %q: %w", k.label(), err)
-		}
-		if bytes.Equal(a, b) {
-			return headAgrees(r, head)
-		}
-		if same, err := k.verify(k.content(), k.head); err != nil || !same {
-			return false, errRacing
-		}
-		return false, nil
-	}
-	if k.read == 0 {
-		// Nothing of it was read, so nothing could come again; but while k looks for its body, this may be it, and would be missed as a gap.
-		if k.lost == 0 || k.final || k.head.Len < headLeast {
-			return false, nil
-		}
-		return headAgrees(r, head)
-	}
-	if ok, err := headAgrees(r, head); err != nil || !ok {
-		return false, err
-	}
-	t, whole, err := tailAt(r, k.read)
-	if err != nil {
-		return false, err
-	}
-	if !whole {
-		return true, nil // shorter than what was read, and begins the same
-	}
-	if k.tail.n == 0 {
-		f.mu.Lock()
-		m := k.shared.rec.Marker
-		f.mu.Unlock()
-		return m.Len <= t.n && checkpoint.Sum(t.b[t.n-m.Len:t.n]) == m, nil
-	}
-	return t == k.tail, nil
-}

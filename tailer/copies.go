@@ -55,6 +55,37 @@ func (f *Follower) known(e *entry, root string, except *generation) (bool, strin
 	return false, kind, nil
 }
 
+// copiedJustNow says that e is a copy of a log that nobody has yet either: it was made, and the log not yet truncated. Were both taken, both would be read.
+func (f *Follower) copiedJustNow(e, log *entry) bool {
+	if log == nil || log.err != nil || f.bodies[log.st.bodyKey] != nil || log.st.bodyKey == e.st.bodyKey || e.st.size == 0 {
+		return false
+	}
+	a, st, err := f.openEntry(e)
+	if err != nil {
+		return false
+	}
+	defer a.Close()
+	b, now, err := f.openEntry(log)
+	if err != nil {
+		return false
+	}
+	defer b.Close()
+	n := min(st.size, compareSpan)
+	if st.size < headLeast || st.size > now.size { // so few bytes tell nothing, and more than the log has are no copy of it
+		return false
+	}
+	x, y := make([]byte, n), make([]byte, n)
+	for _, off := range []int64{0, st.size - n} {
+		if _, err := readFull(body{a}, x, off); err != nil {
+			return false
+		}
+		if _, err := readFull(body{b}, y, off); err != nil || !bytes.Equal(x, y) {
+			return false
+		}
+	}
+	return true
+}
+
 // prove compares a generation that was empty or could not be looked into when it was found under a rotated name with the others, now that it has
 // bytes: it may be the beginning of a copy, and is then forgotten, so that the generation whose content it is can have it. It says whether g may be read.
 func (f *Follower) prove(g *generation) bool {
@@ -89,9 +120,6 @@ func (f *Follower) prove(g *generation) bool {
 // copyOf says whether the content of r, which is size long, is that of k or the beginning of it. The body of k tells if it is there,
 // else what is remembered of it.
 func (f *Follower) copyOf(k *generation, r io.ReaderAt, size int64) (bool, error) {
-	if k.head.Len == 0 {
-		return false, nil
-	}
 	head := k.head
 	if k.lost == 0 && k.kind == "" && !k.recalled && f.unpark(k) == nil {
 		now, err := statFile(k.file)
@@ -104,9 +132,6 @@ func (f *Follower) copyOf(k *generation, r io.ReaderAt, size int64) (bool, error
 		common := min(size, now.size)
 		if common == 0 {
 			return false, nil
-		}
-		if n, err := readFull(r, make([]byte, 1), now.size); err != nil || n > 0 {
-			return false, err // more than k has, and nothing was taken from k: no copy
 		}
 		if common < int64(head.Len) {
 			head = checkpoint.Print{}
@@ -122,15 +147,23 @@ func (f *Follower) copyOf(k *generation, r io.ReaderAt, size int64) (bool, error
 			}
 			return f.copyOf(k, r, size)
 		}
+		longer, err := readFull(r, make([]byte, 1), now.size)
+		if err != nil {
+			return false, err
+		}
 		if _, err := readFull(k.content(), b, common-n); err != nil {
 			return false, fmt.Errorf("read %q: %w", k.label(), err)
 		}
-		if bytes.Equal(a, b) {
+		if longer == 0 && bytes.Equal(a, b) {
 			return headAgrees(r, head)
 		}
+		// Other bytes, or more than k has: no copy, if k is still what it was.
 		if same, err := k.verify(k.content(), k.head); err != nil || !same {
 			return false, errRacing
 		}
+		return false, nil
+	}
+	if k.head.Len == 0 {
 		return false, nil
 	}
 	if k.read == 0 {

@@ -144,6 +144,10 @@ func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]
 	if old && (first || e.sibling) {
 		return ignore()
 	}
+	if rotated && f.copiedJustNow(e, sv.paths[root]) {
+		f.wantSweep() // when the log has a generation, this is compared with it
+		return nil, nil
+	}
 	kind := ""
 	var unseen error
 	if rotated || e.sibling || hasCompressedName(e.path) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 
 	"github.com/kinetail/kinetail/tailer/checkpoint"
@@ -20,7 +21,12 @@ func (f *Follower) known(e *entry, root string, except *generation) (bool, strin
 		return false, "", err
 	}
 	defer file.Close()
-	kind, err := compressionOf(e.path, body{file})
+	return f.knownBody(file, &st, e.path, root, except)
+}
+
+// knownBody is known for an open body.
+func (f *Follower) knownBody(file *os.File, st *stat, path, root string, except *generation) (bool, string, error) {
+	kind, err := compressionOf(path, body{file})
 	if err != nil {
 		return false, "", err
 	}
@@ -89,7 +95,14 @@ func (f *Follower) copiedJustNow(e, log *entry) bool {
 // prove compares a generation that was empty or could not be looked into when it was found under a rotated name with the others, now that it has
 // bytes: it may be the beginning of a copy, and is then forgotten, so that the generation whose content it is can have it. It says whether g may be read.
 func (f *Follower) prove(g *generation) bool {
-	known, kind, err := f.known(&entry{path: g.label(), st: stat{bodyKey: g.key, birth: g.birth}}, g.chain.path, g)
+	var known bool
+	var kind string
+	var err error
+	if g.file != nil { // it may have no name any more
+		known, kind, err = f.knownBody(g.file, &g.st, g.label(), g.chain.path, g)
+	} else {
+		known, kind, err = f.known(&entry{path: g.label(), st: stat{bodyKey: g.key, birth: g.birth}}, g.chain.path, g)
+	}
 	switch {
 	case errors.Is(err, errRacing):
 		f.suspect(g)

@@ -247,7 +247,10 @@ func mergeNames(had, has []string) []string {
 // inspect compares what is seen of a body with what was seen before, and finds out whether it is still the same content.
 func (f *Follower) inspect(g *generation, st *stat, sv *survey, now clock) {
 	if g.err != nil {
-		g.err = nil // tried again
+		if sv == nil {
+			return // tried again by the next sweep
+		}
+		g.err = nil
 		g.st.size = -1
 	}
 	if st.unchanged(&g.st) {
@@ -292,7 +295,9 @@ func (f *Follower) inspect(g *generation, st *stat, sv *survey, now clock) {
 		g.size = st.size
 	}
 	g.st = *st
-	f.note(g.label(), "")
+	if g.kind == "" {
+		f.note(g.label(), "") // of a compressed one nothing has been read yet
+	}
 	f.remember(g, func(r *checkpoint.Generation) {
 		r.Dev, r.Ino, r.Birth = g.key.dev, g.key.ino, g.birth
 		r.ModTime, r.Seen, r.Final = time.Unix(0, st.mtime), time.Now(), g.final

@@ -83,6 +83,9 @@ func (f *Follower) turn(g *generation) (*Batch, error) {
 			f.cannotRead(g, fmt.Errorf("read %q: %w", g.label(), err))
 			return nil, nil
 		}
+		if g.kind != "" {
+			f.note(g.label(), "")
+		}
 		if n < pre || !bytes.Equal(buf[:pre], g.tail.bytes()) {
 			f.giveBack(block)
 			f.suspect(g)

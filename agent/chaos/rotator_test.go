@@ -60,7 +60,7 @@ func newRotator(t *testing.T, dir string, w *writer) *rotator {
 	if !w.mode.copies {
 		reopen = fmt.Sprintf("  postrotate\n    touch %[1]s\n    i=0; while [ -e %[1]s ] && [ $i -lt 200 ]; do sleep 0.05; i=$((i+1)); done\n  endscript\n", w.flag)
 	}
-	text := fmt.Sprintf("%s {\n  rotate 400\n  su root root\n  %s\n%s}\n", w.path, w.mode.text, reopen)
+	text := fmt.Sprintf("%s {\n  rotate 400\n  missingok\n  su root root\n  %s\n%s}\n", w.path, w.mode.text, reopen)
 	if os.Getuid() != 0 {
 		text = strings.Replace(text, "  su root root\n", "", 1)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -193,4 +194,59 @@ func listed(t *testing.T, d *joined) {
 	t.Helper()
 	d.sender.shards.wrong()
 	eventually(t, "the shards are listed", func() bool { return d.sender.shards.newest.Load() != nil })
+}
+
+// TestListIsThereSoon: without a list from the last run it is asked for at once, for until then only the records of one key are packed together;
+// again soon if that failed for a reason that passes, and not if it is not allowed. With one there is time.
+func TestListIsThereSoon(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		fault  string
+		lists  int64 // calls within the first second, and
+		minute int64 // within the first minute, at most
+	}{
+		{"first start", "", 1, 1},
+		{"throttled", "LimitExceededException", 1, 15},
+		{"not allowed", "AccessDeniedException", 1, 1},
+		{"second start", "", 0, 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s, client := processed(t, 4, false)
+			defer s.Close()
+			dir := t.TempDir()
+			if c.name == "second start" {
+				if err := os.MkdirAll(filepath.Join(dir, "shards"), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				l := newShardList(&Options{StateDir: dir, Log: slog.Default()}, client, aws.String("s"), nil, "s", func(*shardMap) {})
+				if l.refresh(t.Context()) == nil {
+					t.Fatal("no list")
+				}
+			}
+			before := s.Counters().Requests["kinesis.ListShards"]
+			calls := func() int64 { return s.Counters().Requests["kinesis.ListShards"] - before }
+			if c.fault != "" {
+				s.SetFaults(awslocal.Fault{Kind: awslocal.Error, Operation: "ListShards", Code: c.fault, For: 50 * time.Second})
+			}
+			d := destination(t, client, func(o *options) { o.StateDir = dir })
+			defer d.Close()
+			if known := d.sender.shards.newest.Load() != nil; known != (c.name == "second start") {
+				t.Errorf("%s: known at once: %v", c.name, known)
+			}
+			time.Sleep(time.Second)
+			if n := calls(); n < c.lists || c.fault == "" && n > 1 || n > 2 {
+				t.Errorf("%s: %d calls in the first second, want %d", c.name, n, c.lists)
+			}
+			time.Sleep(time.Minute)
+			if n := calls(); n < 1 || n > c.minute {
+				t.Errorf("%s: %d calls in the first minute, want %d at most", c.name, n, c.minute)
+			}
+			if c.fault == "LimitExceededException" {
+				time.Sleep(time.Minute)
+			}
+			if known := d.sender.shards.newest.Load() != nil; known != (c.fault != "AccessDeniedException") {
+				t.Errorf("%s: known in the end: %v", c.name, known)
+			}
+		})
+	}
 }

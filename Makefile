@@ -49,6 +49,7 @@ FUZZTIME   ?= 20s
 BENCHCOUNT ?= 1
 BENCH_MB   ?= 1000
 BENCH_RUNS ?= 5
+BENCH_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
 .PHONY: $(shell sed -n 's/^\([a-z0-9-]*\):.*#.*/\1/p' $(firstword $(MAKEFILE_LIST)))
@@ -119,8 +120,11 @@ lint: $(GOLANGCI) ## golangci-lint, with .golangci.yml
 bench: ## all Go benchmarks; BENCHCOUNT=10 for benchstat
 	$(GO) test -run '^$$' -bench . -benchmem -count $(BENCHCOUNT) ./...
 
-bench-e2e: build ## what a gigabyte of log costs, beside what its bytes cost; BENCH_MB (1000), BENCH_RUNS (5), BENCH_CASES=regexp
-	$(GO) run ./agent/bench -mb $(BENCH_MB) -runs $(BENCH_RUNS) -cases '$(BENCH_CASES)'
+bench-e2e: build ## what a gigabyte of log costs, beside what its bytes cost; BENCH_MB (1000), BENCH_RUNS (5), BENCH_SECONDS (60), BENCH_CASES=regexp
+	$(GO) run ./agent/bench -mb $(BENCH_MB) -runs $(BENCH_RUNS) -seconds $(BENCH_SECONDS) -cases '$(BENCH_CASES)'
+
+bench-doc: build ## the same, written into docs/performance.md
+	$(GO) run ./agent/bench -mb $(BENCH_MB) -runs $(BENCH_RUNS) -seconds $(BENCH_SECONDS) -cases '$(BENCH_CASES)' -doc docs/performance.md
 
 compare-tail: ## follow a rotating file with ours and with nxadm/tail: lines lost, repeated, and speed
 	$(GO) test -count=1 -tags compare -v ./tailer/compare/

@@ -126,6 +126,9 @@ func (c *benchCase) configure(dir, url string, ca []byte, l *logs) (string, erro
 // delivered is in the agent's last line of log.
 var delivered = regexp.MustCompile(`msg=delivered .*records=(\d+) bytes=(\d+)`)
 
+// agentEnv is the agent's identity.
+var agentEnv = []string{"AWS_ACCESS_KEY_ID=bench", "AWS_SECRET_ACCESS_KEY=bench", "AWS_EC2_METADATA_DISABLED=true"}
+
 // runAgent returns what the agent took and how many bytes of records it has delivered.
 func (c *benchCase) runAgent(ctx context.Context, binary, config string, l *logs) (r result, payload int64, err error) {
 	sink, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
@@ -135,7 +138,7 @@ func (c *benchCase) runAgent(ctx context.Context, binary, config string, l *logs
 	defer sink.Close()
 	var log bytes.Buffer
 	cmd := exec.CommandContext(ctx, binary, "run", "--once", "-c", config) // #nosec G204 -- the program to measure
-	cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=bench", "AWS_SECRET_ACCESS_KEY=bench", "AWS_EC2_METADATA_DISABLED=true")
+	cmd.Env = append(os.Environ(), agentEnv...)
 	cmd.Stdout, cmd.Stderr = sink, &log
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
@@ -151,7 +154,7 @@ func (c *benchCase) runAgent(ctx context.Context, binary, config string, l *logs
 			running = false
 		case <-tick.C:
 			// Not what getrusage says, which counts what this program had when it forked.
-			r.peak = max(r.peak, highWater(cmd.Process.Pid))
+			r.peak = max(r.peak, memoryOf(cmd.Process.Pid, "VmHWM:"))
 		}
 	}
 	if err != nil {
@@ -187,13 +190,13 @@ func (c *benchCase) check(got awslocal.Counters, payload int64, l *logs) error {
 	return nil
 }
 
-// highWater is VmHWM of a process in KiB, zero if it has gone.
-func highWater(pid int) int64 {
+// memoryOf is a line of a process's status in KiB, zero if it has gone.
+func memoryOf(pid int, name string) int64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}
-	_, after, _ := strings.Cut(string(text), "VmHWM:")
+	_, after, _ := strings.Cut(string(text), name)
 	value, _, _ := strings.Cut(after, "kB")
 	n, _ := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
 	return n

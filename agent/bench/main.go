@@ -1,17 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"syscall"
-	"text/tabwriter"
 	"time"
 )
 
@@ -35,14 +37,16 @@ func run() error {
 	binary := flag.String("binary", "bin/kinetail", "the program to measure")
 	megabytes := flag.Int64("mb", 1000, "megabytes of log that each case reads")
 	runs := flag.Int("runs", 5, "runs of each case; the medians are printed")
+	seconds := flag.Int("seconds", 60, "how long each case with a steady log is watched")
 	only := flag.String("cases", "", "a regular expression: the cases to run")
+	doc := flag.String("doc", "", "a Markdown file to put the tables into, between its marks")
 	flag.Parse()
 	chosen, err := regexp.Compile(*only)
 	if err != nil {
 		return fmt.Errorf("-cases: %w", err)
 	}
-	if *megabytes < 1 || *runs < 1 {
-		return fmt.Errorf("-mb and -runs are 1 at least")
+	if *megabytes < 1 || *runs < 1 || *seconds < 1 {
+		return fmt.Errorf("-mb, -runs and -seconds are 1 at least")
 	}
 	path, err := filepath.Abs(*binary)
 	if err != nil {
@@ -53,33 +57,110 @@ func run() error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	logs, err := writeLogs(dir, *megabytes*1_000_000)
+	picked, steady := pick(chosen)
+	if len(picked)+len(steady) == 0 {
+		return fmt.Errorf("-cases: none matches %s", *only)
+	}
+	var tables bytes.Buffer
+	out := io.MultiWriter(os.Stdout, &tables)
+	if err := full(ctx, out, path, dir, picked, *megabytes, *runs); err != nil {
+		return err
+	}
+	if err := grow(ctx, out, path, dir, steady, *seconds); err != nil {
+		return err
+	}
+	if *doc == "" {
+		return nil
+	}
+	return put(*doc, tables.String())
+}
+
+// The marks in a document between which the tables are.
+const (
+	beginMark = "<!-- make bench-doc writes from here -->\n"
+	endMark   = "<!-- to here -->\n"
+)
+
+// put replaces what is between the marks.
+func put(path, tables string) error {
+	text, err := os.ReadFile(path) // #nosec G304 -- the operator's
 	if err != nil {
 		return err
 	}
-	var picked []*benchCase
+	before, rest, ok1 := strings.Cut(string(text), beginMark)
+	_, after, ok2 := strings.Cut(rest, endMark)
+	if !ok1 || !ok2 {
+		return fmt.Errorf("%s has no line %q with %q after it", path, strings.TrimSpace(beginMark), strings.TrimSpace(endMark))
+	}
+	return os.WriteFile(path, []byte(before+beginMark+"\n"+tables+"\n"+endMark+after), 0o644) // #nosec G306 -- a document
+}
+
+// pick returns the cases that a regular expression chooses.
+func pick(chosen *regexp.Regexp) (picked []*benchCase, steady []*steadyCase) {
 	for i := range cases {
 		if chosen.MatchString(cases[i].name) {
 			picked = append(picked, &cases[i])
 		}
 	}
-	// Round by round, so that a bad minute of the machine falls on all cases alike.
-	for round := range *runs {
+	for i := range steadyCases {
+		if chosen.MatchString(steadyCases[i].name) {
+			steady = append(steady, &steadyCases[i])
+		}
+	}
+	return picked, steady
+}
+
+// full measures and prints the cases at full speed, round by round, so that a bad minute of the machine falls on all of them alike.
+func full(ctx context.Context, out io.Writer, binary, dir string, picked []*benchCase, megabytes int64, runs int) error {
+	if len(picked) == 0 {
+		return nil
+	}
+	logs, err := writeLogs(dir, megabytes*1_000_000)
+	if err != nil {
+		return err
+	}
+	for round := range runs {
 		for _, c := range picked {
-			fmt.Fprintf(os.Stderr, "round %d of %d: %s\n", round+1, *runs, c.name)
-			if err := c.measure(ctx, path, logs); err != nil {
+			fmt.Fprintf(os.Stderr, "round %d of %d: %s\n", round+1, runs, c.name)
+			if err := c.measure(ctx, binary, logs); err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
 			}
 		}
 	}
-	fmt.Printf("%d lines, %.0f bytes on average, %d MB; medians of %d, least and most CPU in brackets\n\n",
-		logs.lines, float64(logs.bytes)/float64(logs.lines), logs.bytes/1_000_000, *runs)
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "case\tCPU s/GB\t[ ]\tfloor\tratio\tMB/s\tpeak MiB\trequests\t")
+	fmt.Fprintf(out, "%d lines, %.0f bytes on average, %d MB; medians of %d, least and most CPU in brackets\n\n",
+		logs.lines, float64(logs.bytes)/float64(logs.lines), logs.bytes/1_000_000, runs)
+	fmt.Fprintln(out, "| case | CPU s/GB | | floor | ratio | MB/s | peak MiB | requests |")
+	fmt.Fprintln(out, "|---|---|---|---|---|---|---|---|")
 	for _, c := range picked {
-		c.print(w)
+		c.print(out)
 	}
-	return w.Flush()
+	return nil
+}
+
+// grow measures and prints the cases with a steady log.
+func grow(ctx context.Context, out io.Writer, binary, dir string, steady []*steadyCase, seconds int) error {
+	for i, c := range steady {
+		fmt.Fprintf(os.Stderr, "%d seconds: %s\n", seconds, c.name)
+		if err := c.measure(ctx, binary, dir, seconds); err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+		if i == 0 {
+			fmt.Fprintf(out, "\nOne write per line, watched for %d s\n\n", seconds)
+			fmt.Fprintln(out, "| case | CPU, of a core | RSS MiB | written to accepted, p50 | p99 |")
+			fmt.Fprintln(out, "|---|---|---|---|---|")
+		}
+		c.print(out)
+	}
+	return nil
+}
+
+func (c *steadyCase) print(w io.Writer) {
+	r := c.runs[len(c.runs)-1]
+	p50, p99 := "", ""
+	if c.latency {
+		p50, p99 = r.p50.Round(time.Millisecond).String(), r.p99.Round(time.Millisecond).String()
+	}
+	fmt.Fprintf(w, "| %s | %.1f %% | %.0f | %s | %s |\n", c.name, r.cpu*100, float64(r.resident)/1024, p50, p99)
 }
 
 // result is what one run took.
@@ -90,11 +171,11 @@ type result struct {
 	requests   int64
 }
 
-func (c *benchCase) print(w *tabwriter.Writer) {
+func (c *benchCase) print(w io.Writer) {
 	of := func(f func(*result) float64) float64 { return median(c.results, f) }
 	cpu, floor := of(func(r *result) float64 { return r.cpu }), of(func(r *result) float64 { return r.floor })
 	least, most := slices.MinFunc(c.results, byCPU), slices.MaxFunc(c.results, byCPU)
-	fmt.Fprintf(w, "%s\t%.2f\t[%.2f %.2f]\t%.2f\t%.2f\t%.0f\t%.0f\t%.0f\t\n", c.name, cpu, least.cpu, most.cpu, floor, cpu/floor,
+	fmt.Fprintf(w, "| %s | %.2f | [%.2f %.2f] | %.2f | %.2f | %.0f | %.0f | %.0f |\n", c.name, cpu, least.cpu, most.cpu, floor, cpu/floor,
 		of(func(r *result) float64 { return r.speed }),
 		of(func(r *result) float64 { return float64(r.peak) / 1024 }),
 		of(func(r *result) float64 { return float64(r.requests) }))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 
 	"github.com/aws/smithy-go/middleware"
 
@@ -44,13 +45,30 @@ func loanOf(ctx context.Context) *loan {
 	return l
 }
 
-// newBody writes a body of about size bytes, which is good until the call of ctx has returned.
-func newBody(ctx context.Context, size int, write func([]byte) []byte) *bytes.Reader {
+// lease is an empty buffer for about size bytes, which is good until the call of ctx has returned; back takes what has become of it.
+func lease(ctx context.Context, size int) (empty []byte, back func([]byte)) {
 	l := loanOf(ctx)
 	if l == nil || l.body != nil {
-		return bytes.NewReader(write(make([]byte, 0, size)))
+		return make([]byte, 0, size), func([]byte) {}
 	}
 	l.body = buffer.Get(size)
-	*l.body = write(*l.body)
-	return bytes.NewReader(*l.body)
+	return *l.body, func(b []byte) { *l.body = b }
+}
+
+// newBody writes a body of about size bytes.
+func newBody(ctx context.Context, size int, write func([]byte) []byte) io.Reader {
+	b, back := lease(ctx, size)
+	b = write(b)
+	back(b)
+	return bytes.NewReader(b)
+}
+
+// newGather writes a body in parts, of which those that are no reference have about size bytes.
+func newGather(ctx context.Context, size int, write func(*bodyWriter)) io.Reader {
+	b, back := lease(ctx, size)
+	w := &bodyWriter{small: b}
+	write(w)
+	g := w.body()
+	back(w.small)
+	return g
 }

@@ -68,12 +68,15 @@ func members(values ...*string) (n int) {
 	return n
 }
 
-// putRecordsSizeCBOR is about how long the body is, in bytes.
+// putRecordsSizeCBOR is about how long the body is without what goes into it by reference, in bytes.
 func putRecordsSizeCBOR(in *kinesis.PutRecordsInput) int {
 	size := overhead
 	for i := range in.Records {
 		r := &in.Records[i]
-		size += len(r.Data) + overhead
+		size += overhead
+		if len(r.Data) < byReference {
+			size += len(r.Data)
+		}
 		if r.PartitionKey != nil {
 			size += len(*r.PartitionKey)
 		}
@@ -81,9 +84,9 @@ func putRecordsSizeCBOR(in *kinesis.PutRecordsInput) int {
 	return size
 }
 
-// appendPutRecordsCBOR appends the body of a PutRecords call.
-func appendPutRecordsCBOR(b []byte, in *kinesis.PutRecordsInput) []byte {
-	b = appendHead(b, majorMap, 1+members(in.StreamName, in.StreamARN))
+// writePutRecordsCBOR writes the body of a PutRecords call.
+func writePutRecordsCBOR(w *bodyWriter, in *kinesis.PutRecordsInput) {
+	b := appendHead(w.small, majorMap, 1+members(in.StreamName, in.StreamARN))
 	b = appendMember(b, "StreamName", in.StreamName)
 	b = appendMember(b, "StreamARN", in.StreamARN)
 	b = appendHead(appendTextCBOR(b, "Records"), majorList, len(in.Records))
@@ -91,7 +94,9 @@ func appendPutRecordsCBOR(b []byte, in *kinesis.PutRecordsInput) []byte {
 		r := &in.Records[i]
 		b = appendHead(b, majorMap, 1+members(r.PartitionKey, r.ExplicitHashKey))
 		b = append(b, "\x64Data"...)
-		b = append(appendHead(b, majorBytes, len(r.Data)), r.Data...)
+		w.small = appendHead(b, majorBytes, len(r.Data))
+		w.data(r.Data)
+		b = w.small
 		if r.PartitionKey != nil {
 			b = appendTextCBOR(append(b, "\x6cPartitionKey"...), *r.PartitionKey)
 		}
@@ -99,7 +104,7 @@ func appendPutRecordsCBOR(b []byte, in *kinesis.PutRecordsInput) []byte {
 			b = appendTextCBOR(append(b, "\x6fExplicitHashKey"...), *r.ExplicitHashKey)
 		}
 	}
-	return b
+	w.small = b
 }
 
 var errCBOR = errors.New("it is cut off, or no CBOR")

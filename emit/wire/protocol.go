@@ -45,23 +45,23 @@ func (p protocol) SerializeRequest(ctx context.Context, schema *smithy.Operation
 		}
 		if l := loanOf(ctx); l != nil && !p.dialect.json.Load() {
 			l.cbor = true
-			err := p.with(ctx, schema, &kinesis.PutRecordsInput{}, req, putRecordsSizeCBOR(in), func(b []byte) []byte { return appendPutRecordsCBOR(b, in) })
+			err := p.with(ctx, schema, &kinesis.PutRecordsInput{}, req, newGather(ctx, putRecordsSizeCBOR(in), func(w *bodyWriter) { writePutRecordsCBOR(w, in) }))
 			req.Header.Set("Content-Type", cborType)
 			return err
 		}
-		return p.with(ctx, schema, &kinesis.PutRecordsInput{}, req, putRecordsSize(in), func(b []byte) []byte { return appendPutRecords(b, in) })
+		return p.with(ctx, schema, &kinesis.PutRecordsInput{}, req, newBody(ctx, putRecordsSize(in), func(b []byte) []byte { return appendPutRecords(b, in) }))
 	case *firehose.PutRecordBatchInput:
-		return p.with(ctx, schema, &firehose.PutRecordBatchInput{}, req, putRecordBatchSize(in), func(b []byte) []byte { return appendPutRecordBatch(b, in) })
+		return p.with(ctx, schema, &firehose.PutRecordBatchInput{}, req, newBody(ctx, putRecordBatchSize(in), func(b []byte) []byte { return appendPutRecordBatch(b, in) }))
 	}
 	return p.ClientProtocol.SerializeRequest(ctx, schema, in, req)
 }
 
 // with lets the SDK write the head of the request for an empty input, and gives it our body.
-func (p protocol) with(ctx context.Context, schema *smithy.OperationSchema, empty smithy.Serializable, req *smithyhttp.Request, size int, write func([]byte) []byte) error {
+func (p protocol) with(ctx context.Context, schema *smithy.OperationSchema, empty smithy.Serializable, req *smithyhttp.Request, body io.Reader) error {
 	if err := p.ClientProtocol.SerializeRequest(ctx, schema, empty, req); err != nil {
 		return err
 	}
-	withBody, err := req.SetStream(newBody(ctx, size, write))
+	withBody, err := req.SetStream(body)
 	if err != nil {
 		return fmt.Errorf("set the body of the request: %w", err)
 	}

@@ -42,7 +42,7 @@ NFPM             := $(TOOLS)/nfpm-$(NFPM_VERSION)
 
 # The time in packages, archives and images: that of the commit, unless the builder says otherwise.
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
-PACKAGING         := GO='$(GO)' NFPM='$(NFPM)' LDFLAGS='$(LDFLAGS)' COMMIT='$(COMMIT)' DATE='$(DATE)' SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' packaging/build
+PACKAGING         := GO='$(GO)' NFPM='$(NFPM)' FLAGS='-tags $(TAGS) $(GCFLAGS)' LDFLAGS='$(LDFLAGS)' COMMIT='$(COMMIT)' DATE='$(DATE)' SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' packaging/build
 
 # How long each fuzz target runs, and how often each benchmark.
 FUZZTIME   ?= 20s
@@ -76,13 +76,14 @@ test: ## all unit tests; needs only Go
 race: ## all unit tests under the race detector; needs a C compiler
 	CGO_ENABLED=1 $(GO) test -race ./...
 
-check: size fmt-check vet lint race integration deploy-check mutants ## everything CI runs
+check: size fmt-check vet lint race integration deploy-check package-check mutants ## everything CI runs
 
 vet: ## go vet, also over the integration tests
 	$(GO) vet ./...
 	$(GO) vet -tags integration ./agent/integration/
 	$(GO) vet -tags chaos ./agent/chaos/
 	$(GO) vet -tags page ./agent/status/
+	$(GO) vet -tags packaging ./packaging/trial/
 	$(GO) vet -tags bounds ./agent/bounds/
 	$(GO) vet -tags compare ./tailer/compare/
 
@@ -140,6 +141,10 @@ package: $(NFPM) ## deb and rpm for amd64 and arm64, into dist
 
 image: ## the container image, with buildah, as an OCI layout
 	$(PACKAGING) image '$(VERSION)'
+
+package-check: $(NFPM) ## packages and image in throw-away roots with a systemd: installed, upgraded, removed, run; for root on Debian or Ubuntu
+	packaging/trial/install
+	$(GO) test -count=1 -timeout 20m -tags packaging -v ./packaging/trial/
 
 release: $(NFPM) ## packages, archives, SBOMs, container image and checksums, into dist; the same commit gives the same bytes
 	$(PACKAGING) release '$(VERSION)'

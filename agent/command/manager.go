@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -131,12 +132,21 @@ func statusLine(s *status.Snapshot) string {
 		line += size(bytes) + " to deliver, the oldest for " + seconds(behind)
 	}
 	if trouble := s.Trouble(); len(trouble) > 0 {
-		line += ". " + trouble[0]
+		line += ". Wrong: " + firstMistake(trouble[0])
 		if more := len(trouble) - 1; more > 0 {
 			line += fmt.Sprintf(" (and %d more: see 'kinetail status')", more)
 		}
 	}
 	return line
+}
+
+// firstMistake is the first thing that a text of several lines says, and where: of diagnostics the rest is the configuration's own text.
+func firstMistake(text string) string {
+	lines := strings.SplitN(strings.TrimSpace(text), "\n", 3)
+	if len(lines) > 1 {
+		return lines[0] + ", " + strings.TrimSpace(lines[1])
+	}
+	return lines[0]
 }
 
 func count(n int, what string) string {

@@ -82,7 +82,7 @@ func TestTheServiceManagerIsToldHowTheAgentIs(t *testing.T) {
 	}
 	p.write("kinetail.hcl", string(good)+"\nnonsense = 1\n")
 	hup()
-	expect(t, messages, "everything is delivered. the configuration on disk is not in force")
+	expect(t, messages, "everything is delivered. Wrong: the configuration on disk is not in force")
 	p.write("kinetail.hcl", string(good))
 	hup()
 	stop()
@@ -115,10 +115,10 @@ func TestAHungAgentDoesNotFeedTheWatchdog(t *testing.T) {
 	shown = m.tell(p, shown)
 	p.dead = nil
 	p.snapshot.Flows[0].Error = "gone"
-	p.snapshot.ConfigError = "kinetail.hcl:3: unknown\nargument"
+	p.snapshot.ConfigError = "Error: Unknown argument\n  kinetail.hcl:3:1, in flow \"web\"\n 3 | x\n"
 	m.tell(p, shown)
 	m.ready()
-	for _, want := range []string{"WATCHDOG=1", "STATUS=1 flow, 2 files: 3.0 MiB to deliver, the oldest for 9s. the configuration on disk is not in force, an older one is: kinetail.hcl:3: unknown argument (and 1 more: see 'kinetail status')", "READY=1"} {
+	for _, want := range []string{"WATCHDOG=1", "STATUS=1 flow, 2 files: 3.0 MiB to deliver, the oldest for 9s. Wrong: the configuration on disk is not in force, an older one is: Error: Unknown argument, kinetail.hcl:3:1, in flow \"web\" (and 1 more: see 'kinetail status')", "READY=1"} {
 		if got := <-messages; got != want { // nothing from the turn in which it was dead
 			t.Errorf("got %q, want %q", got, want)
 		}

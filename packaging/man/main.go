@@ -56,7 +56,7 @@ func configurationPage(file, reference string, date time.Time) error {
 	if err != nil {
 		return err
 	}
-	head := fmt.Sprintf("%% \"KINETAIL.HCL\" \"5\" \"%s\" \"kinetail\" \"kinetail manual\"\n", date.Format("Jan 2006"))
+	head := fmt.Sprintf("%% %q %q %q %q %q\n", "KINETAIL.HCL", "5", date.Format("Jan 2006"), "kinetail", "kinetail manual")
 	const name = `# NAME
 
 kinetail.hcl - configuration of kinetail

@@ -73,9 +73,38 @@ func TestManualPages(t *testing.T) {
 		}
 		for _, page := range pages {
 			if out := sh(t, "man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", page); strings.Contains(out, "warning:") {
-				t.Errorf("%s: %s", filepath.Base(page), out[strings.Index(out, "warning:"):])
+				_, warning, _ := strings.Cut(out, "warning:")
+				t.Errorf("%s: %s", filepath.Base(page), warning)
 			}
 		}
+	}
+}
+
+// The configuration that is shipped does nothing, and what it shows in comments is right.
+func TestShippedConfiguration(t *testing.T) {
+	program := filepath.Join(built.newer, "stage", hostArch, "kinetail")
+	shipped, err := os.ReadFile(filepath.Join(repository, "packaging/kinetail.hcl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shown strings.Builder
+	inside := false
+	for line := range strings.Lines(string(shipped)) {
+		if line != "\n" && !strings.HasPrefix(line, "#") {
+			t.Errorf("this is in force: %s", line)
+		}
+		line = strings.TrimPrefix(strings.TrimPrefix(line, "#"), " ")
+		inside = inside || strings.HasPrefix(line, "flow ") || strings.HasPrefix(line, "aws ")
+		if inside {
+			shown.WriteString(line)
+		}
+		inside = inside && !strings.HasPrefix(line, "}")
+	}
+	file := filepath.Join(t.TempDir(), "kinetail.hcl")
+	write(t, file, shown.String(), 0o644)
+	has(t, sh(t, program, "validate", "-c", file), "nginx: kinesis web-access")
+	if !strings.Contains(shown.String(), "aws {") {
+		t.Error("the aws block was not found")
 	}
 }
 

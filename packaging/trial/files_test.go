@@ -13,22 +13,6 @@ import (
 
 const hostArch = runtime.GOARCH
 
-// mostBytes bounds the program, in bytes: what a fleet downloads, and every container on a node.
-const mostBytes = 16 << 20
-
-func TestTheProgramIsSmall(t *testing.T) {
-	for _, arch := range []string{"amd64", "arm64"} {
-		info, err := os.Stat(filepath.Join(built.newer, "stage", arch, "kinetail"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Logf("%s: %.1f MB", arch, float64(info.Size())/1e6)
-		if info.Size() > mostBytes {
-			t.Errorf("the program for %s has %d bytes, and may have %d", arch, info.Size(), mostBytes)
-		}
-	}
-}
-
 func TestLint(t *testing.T) {
 	// rpmlint unpacks with cpio, which takes the absolute names in nfpm's rpms for an order to write into this machine.
 	bin := t.TempDir()

@@ -20,8 +20,8 @@ const (
 	newer = "0.2.0"
 )
 
-// built are the directories with what make has built.
-var built struct{ older, newer string }
+// built are the directories with what make has built, and of which commit: it may be another one before the tests end.
+var built struct{ older, newer, commit, date, epoch string }
 
 // repository is the root of the source.
 const repository = "../.."
@@ -43,6 +43,19 @@ func run(m *testing.M) int {
 		fmt.Println(err)
 		return 1
 	}
+	for _, of := range []struct {
+		into   *string
+		format string
+	}{{&built.commit, "%H"}, {&built.date, "%cd"}, {&built.epoch, "%ct"}} {
+		c := exec.Command("git", "-C", repository, "log", "-1", "--date=format-local:%Y-%m-%dT%H:%M:%SZ", "--format="+of.format)
+		c.Env = append(os.Environ(), "TZ=UTC")
+		out, err := c.Output()
+		if err != nil {
+			fmt.Println("git log:", err)
+			return 1
+		}
+		*of.into = strings.TrimSpace(string(out))
+	}
 	built.older, built.newer = filepath.Join(dir, "older"), filepath.Join(dir, "newer")
 	for _, b := range [][]string{
 		{"package", "VERSION=v" + older, "DIST=" + built.older, "ARCHITECTURES=" + runtime.GOARCH},
@@ -58,6 +71,7 @@ func run(m *testing.M) int {
 
 // build runs make in a copy of the source.
 func build(source string, args ...string) error {
+	args = append(args, "COMMIT="+built.commit, "DATE="+built.date, "SOURCE_DATE_EPOCH="+built.epoch)
 	c := exec.Command("make", append([]string{"-s", "-C", source}, args...)...)
 	var out bytes.Buffer
 	c.Stdout, c.Stderr = &out, &out

@@ -370,6 +370,12 @@ func patternToJSON(t testing.TB, format, pattern string) *Pipeline {
 	return pipelineOf(t, jsonOut, must(t)(NewParse(ParseOptions{Format: format, Options: parse.Options{Pattern: pattern}})))
 }
 
+func csvToJSON(t testing.TB) *Pipeline {
+	return pipelineOf(t, jsonOut, must(t)(NewParse(ParseOptions{Format: "csv", Options: parse.Options{
+		Columns: []string{"client", "user", "time", "method", "path", "status", "bytes"},
+	}})))
+}
+
 // lazyPattern is how many people write them, and has something optional.
 const lazyPattern = `^(?P<client>.*?) (?P<ident>.*?) (?P<user>.*?) \[(?P<time>.*?)\] "(?P<method>.*?)(?: (?P<path>.*?)(?: HTTP/(?P<version>.*?))?)?" (?P<status>.*?) (?P<bytes>.*?)(?: "(?P<referer>.*?)" "(?P<agent>.*?)")?$`
 
@@ -384,12 +390,10 @@ func TestProcessAllocatesNothing(t *testing.T) {
 		p    *Pipeline
 		line string
 	}{
-		"combined": {combinedToJSON(t), accessLine},
-		"json":     {jsonFilterJSON(t), jsonLine},
-		"logfmt":   {pipelineOf(t, jsonOut, parseStepOf(t, "logfmt", "")), logfmtLine},
-		"csv": {pipelineOf(t, jsonOut, must(t)(NewParse(ParseOptions{Format: "csv", Options: parse.Options{
-			Columns: []string{"client", "user", "time", "method", "path", "status", "bytes"},
-		}}))), csvLine},
+		"combined":  {combinedToJSON(t), accessLine},
+		"json":      {jsonFilterJSON(t), jsonLine},
+		"logfmt":    {pipelineOf(t, jsonOut, parseStepOf(t, "logfmt", "")), logfmtLine},
+		"csv":       {csvToJSON(t), csvLine},
 		"regex":     {regexToJSON(t), accessLine},
 		"lazy":      {patternToJSON(t, "regex", lazyPattern), accessLine},
 		"grok":      {patternToJSON(t, "grok", "%{COMBINEDAPACHELOG}"), accessLine},
@@ -424,6 +428,8 @@ func BenchmarkPipeline(b *testing.B) {
 	}{
 		{"combined-json", combinedToJSON(b), accessLine},
 		{"json-filter-json", jsonFilterJSON(b), jsonLine},
+		{"logfmt-json", pipelineOf(b, jsonOut, parseStepOf(b, "logfmt", "")), logfmtLine},
+		{"csv-json", csvToJSON(b), csvLine},
 		{"regex-json", regexToJSON(b), accessLine},
 		{"regex-lazy-json", patternToJSON(b, "regex", lazyPattern), accessLine},
 		{"grok-json", patternToJSON(b, "grok", "%{COMBINEDAPACHELOG}"), accessLine},

@@ -135,8 +135,8 @@ func findIPv6(text string, from int) (start, end int) {
 			last++
 		}
 		at = last
-		if colons < 2 {
-			continue
+		if colons < 6 && !strings.Contains(text[first:last], "::") {
+			continue // a time, mostly: all eight groups have seven colons, six where an IPv4 address is the end
 		}
 		if last < len(text) && text[last] == '.' {
 			if v4 := ipv4Rest(text, last, 3); v4 > 0 {

@@ -99,7 +99,8 @@ integration: build ## the real binary against nginx, logrotate and kinesis-local
 	$(GO) test -count=1 -timeout 15m -tags integration -v ./agent/integration/
 
 page: ## the page in a real browser; installs chromium. KINETAIL_SCREENSHOTS=DIR keeps the pictures
-	command -v chromium >/dev/null || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends chromium >/dev/null; }
+	@command -v chromium >/dev/null || { sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+		$$sudo apt-get -qq update && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends chromium fonts-dejavu-core >/dev/null; }
 	$(GO) test -count=1 -tags page -run Browser -v ./agent/status
 
 chaos: build ## kill -9, logrotate and a failing service at once, for CHAOS_SECONDS (180); CHAOS_SEED repeats a run; needs logrotate

@@ -365,3 +365,41 @@ func TestLagInAnOutage(t *testing.T) {
 	r.server.SetFaults()
 	r.await("it has caught up", func(*status.Snapshot) bool { return strings.Contains(r.sent("one"), "b\n") && lag() == 0 })
 }
+
+// Metrics go out under an identity of their own, where the configuration gives them one, and the flows keep theirs.
+func TestMetricsWithTheirOwnIdentity(t *testing.T) {
+	r := newReloaded(t, firstFlow())
+	_ = os.Remove(filepath.Join(r.conf, "first.hcl"))
+	r.file("one.hcl", r.flow("one", ""))
+	assumed := func() int64 { return r.server.Counters().Requests["sts.AssumeRole"] }
+	for _, role := range []bool{false, true} {
+		aws := ""
+		if role {
+			aws = "  aws {\n    region = \"eu-central-1\"\n    assume_role {\n      arn = \"arn:aws:iam::000000000000:role/metrics\"\n    }\n  }\n"
+		}
+		r.file("metrics.hcl", fmt.Sprintf("metrics \"cloudwatch\" {\n  enabled   = true\n  namespace = \"Role-%t\"\n%s}\n", role, aws))
+		if _, err := r.reload(); err != nil {
+			t.Fatal(err)
+		}
+		before := r.a.Summary().Flows[0].Destinations
+		r.append("one", "x\n")
+		r.await("it is delivered", func(s *status.Snapshot) bool {
+			return len(before) == 0 || s.Flows[0].Destinations[0].Counters["RecordsSent"] > before[0].Counters["RecordsSent"]
+		})
+		if assumed() != 0 {
+			t.Error("a flow has assumed the role of the metrics")
+		}
+	}
+	_ = os.Remove(filepath.Join(r.conf, "metrics.hcl"))
+	if _, err := r.reload(); err != nil { // which publishes what is left
+		t.Fatal(err)
+	}
+	if assumed() == 0 {
+		t.Error("the metrics' role was not assumed")
+	}
+	for _, namespace := range []string{"Role-false", "Role-true"} {
+		if got := r.server.MetricStats(namespace, "RecordsSent", awslocal.Dimension{Name: "Destination", Value: "KinesisStream:s"}); got.Sum == 0 {
+			t.Errorf("nothing in the namespace %s", namespace)
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -87,6 +88,47 @@ func TestThePageInABrowser(t *testing.T) {
 			})
 		}
 	}
+}
+
+// The page renews itself, and says when the agent does not answer.
+func TestThePageRenewsItselfInABrowser(t *testing.T) {
+	browser, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Fatal("chromium is not installed: make page installs it")
+	}
+	t.Run("an agent that runs", func(t *testing.T) {
+		var asked atomic.Int64
+		s, h := scene(nil)
+		address := serveOnce(t, func(address string) http.Handler {
+			return PageHandler("/", address, func(context.Context) ([]byte, error) {
+				s.PID = int(1000 + asked.Add(1))
+				return Page(s, h, "web-7", noon.Add(time.Second)), nil
+			})
+		})
+		dom, log := chromium(t, browser, "--virtual-time-budget=16000", "--dump-dom", "http://"+address+"/")
+		if n := asked.Load(); n < 3 || !strings.Contains(dom, fmt.Sprint("pid ", 1000+n)) {
+			t.Errorf("asked %d times in 16 s, and shows %s", n, regexp.MustCompile(`pid \d+`).FindString(dom))
+		}
+		if strings.Contains(log, "CONSOLE") {
+			t.Errorf("the browser complains: %s", log)
+		}
+	})
+	t.Run("an agent that is gone", func(t *testing.T) {
+		var asked atomic.Int64
+		s, h := scene(nil)
+		address := serveOnce(t, func(address string) http.Handler {
+			return PageHandler("/", address, func(context.Context) ([]byte, error) {
+				if asked.Add(1) > 1 {
+					return nil, ErrNoAgent
+				}
+				return Page(s, h, "web-7", noon.Add(time.Second)), nil
+			})
+		})
+		dom, _ := chromium(t, browser, "--virtual-time-budget=8000", "--dump-dom", "http://"+address+"/")
+		if !strings.Contains(dom, `<div id="gone" class="say wrong"><p>`) || !strings.Contains(dom, "stream clickstream") {
+			t.Error("it does not say that what it shows is old")
+		}
+	})
 }
 
 func serveOnce(t *testing.T, handler func(address string) http.Handler) string {

@@ -215,6 +215,9 @@ func TestThePageEscapesEverything(t *testing.T) {
 	if strings.Contains(text, ` style="`) || strings.Contains(text, "http://") || strings.Contains(text, "https://") {
 		t.Error("something that the policy forbids")
 	}
+	if !strings.Contains(text, `<noscript><meta http-equiv="refresh" content="5"></noscript>`) {
+		t.Error("without JavaScript it grows old")
+	}
 	if text := string(PageError(errors.New(evil))); strings.Contains(text, "<script>alert") {
 		t.Error("not escaped in the error")
 	}

@@ -47,7 +47,10 @@ func (f *Follower) discover(ctx context.Context, sv *survey, now clock) {
 	f.forgotten = false
 	if len(sv.w.blind)+len(sv.failed) == 0 {
 		for root := range f.floors {
-			f.setFloor(root, 0)
+			c := f.chains[root]
+			if c == nil || !slices.ContainsFunc(c.gens, func(g *generation) bool { return g.unproven && !g.final }) {
+				f.setFloor(root, 0)
+			}
 		}
 	}
 	maps.DeleteFunc(f.reborn, func(key bodyKey, _ bool) bool { return sv.bodies[key] == nil && len(sv.w.blind)+len(sv.failed) == 0 })
@@ -129,9 +132,9 @@ func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]
 	blind := len(sv.w.blind)+len(sv.failed) > 0
 	if floor, ok := f.floor(root); ok {
 		since = min(since, floor)
-	} else if blind {
+	} else {
 		defer func() {
-			if g != nil {
+			if g != nil && (blind || g.unproven) {
 				f.setFloor(root, since)
 			}
 		}()

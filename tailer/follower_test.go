@@ -238,6 +238,22 @@ func TestFramersAcrossRestarts(t *testing.T) {
 		{"utf-16le", frame.Options{Encoding: "utf-16"}, "\xff\xfe" + utf16("é\r\nb\n"), utf16("c\n"), "é|b", "c"},
 		{"header", frame.Options{SkipHeaderLines: 1}, "head\na\n", "b\n", "a", "b"},
 		{"multiline", frame.Options{Multiline: &frame.Multiline{Start: "^S"}}, "S1\n x\nS2\n y\n", " z\nS3\n", "S1\n x", "S2\n y\n z"},
+		{"continuation", frame.Options{Multiline: &frame.Multiline{Continue: `^\+`}}, "a\n+b\nc\n", "+d\ne\n", "a\n+b", "c\n+d"},
+		{"indentation", frame.Options{Multiline: &frame.Multiline{Indent: true}}, "a\n b\nc\n", "\td\ne\n", "a\n b", "c\n\td"},
+		{"utf-16be", frame.Options{Encoding: "utf-16be"}, "\x00a\x00\n\x00b", "\x00c\x00\n", "a", "bc"},
+		{
+			"cri",
+			frame.Options{Format: "cri"},
+			"2026-01-02T15:04:05.1Z stdout F x\n2026-01-02T15:04:05.2Z stdout P a\n",
+			"2026-01-02T15:04:05.3Z stderr F e\n2026-01-02T15:04:05.4Z stdout F b\n", "x", "e|ab",
+		},
+		{
+			"docker",
+			frame.Options{Format: "docker"},
+			`{"log":"x\n","stream":"stdout","time":"t"}` + "\n" + `{"log":"a","stream":"stdout","time":"t"}` + "\n",
+			`{"log":"b\n","stream":"stdout","time":"t"}` + "\n", "x", "ab",
+		},
+		{"dead letter", frame.Options{MaxRecordSize: 8, OnOversize: "dead_letter"}, "0123456789abcdefghij\nb\n", "c\n", "01234567|b", "c"},
 		{"oversize", frame.Options{MaxRecordSize: 8, OnOversize: "split"}, "0123456789abcdefghij\nb\n", "c\n", "01234567|89abcdef|ghij|b", "c"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -24,6 +24,7 @@ type Engine struct {
 	newKeys  Map // to be adopted when nothing is in flight; nil: none
 	lanes    []lane
 	ports    []*Port
+	joined   int // ports so far
 	cursor   int // the lane that is asked first for the next request
 	first    int // the port that is asked first, counted up
 	asked    []*Port

@@ -310,7 +310,7 @@ func (e *Engine) takeLane(r *request, i int, ports []*Port) {
 		units, bytes := part(r.most-before, len(ports)), part(e.body-r.size, len(ports))
 		left := ports[:0]
 		for _, p := range ports {
-			if e.takeQueue(r, i, &p.queues[i], units, bytes) {
+			if e.takeQueue(r, i, p, units, bytes) {
 				left = append(left, p)
 			}
 		}
@@ -321,18 +321,24 @@ func (e *Engine) takeLane(r *request, i int, ports []*Port) {
 }
 
 // takeQueue packs what one flow has, until that is so many units, or about so many bytes; then it returns true: there may be more.
-func (e *Engine) takeQueue(r *request, i int, q *queue, units, bytes int) bool {
-	l := &e.lanes[i]
+func (e *Engine) takeQueue(r *request, i int, p *Port, units, bytes int) bool {
+	l, q, salt := &e.lanes[i], &p.queues[i], p.salt
 	units, bytes = units+len(r.units), bytes+r.size
 	skipped := 0
+	var own Hash
 	var prev *Record
 	for rec := q.head; rec != nil && !e.full(r); {
 		if len(r.units) >= units || r.size >= bytes {
 			return true
 		}
 		next := rec.next
+		key := &rec.hash // rec.own(), without the copy: many are passed over, and it costs half as much again
+		if salt != 0 {
+			own = Hash{Hi: rec.hash.Hi, Lo: rec.hash.Lo ^ salt}
+			key = &own
+		}
 		if e.o.Ordered {
-			if _, dup := r.seen[rec.hash]; dup {
+			if _, dup := r.seen[*key]; dup {
 				if skipped++; skipped > maxSkip {
 					return false
 				}
@@ -344,7 +350,7 @@ func (e *Engine) takeQueue(r *request, i int, q *queue, units, bytes int) bool {
 			return false
 		}
 		if e.o.Ordered {
-			r.seen[rec.hash] = 0
+			r.seen[*key] = 0
 		}
 		q.unlink(prev, rec)
 		e.append(r, rec, i)

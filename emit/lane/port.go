@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -30,6 +31,7 @@ type Port struct {
 	counters emit.Counters
 	ctx      context.Context // ends with Close
 	stop     context.CancelFunc
+	salt     uint64 // makes the keys of one flow other keys than the same ones of another, where order matters; 0 for the first
 
 	// Guarded by e.mu.
 	closed  bool
@@ -74,6 +76,9 @@ func (e *Engine) Join(o PortOptions) (*Port, error) {
 		return nil, ErrClosed
 	}
 	p.queues = make([]queue, len(e.lanes)+1)
+	if e.joined++; e.joined > 1 {
+		p.salt = rand.Uint64()
+	}
 	e.ports = append(e.ports, p)
 	return p, nil
 }

@@ -46,6 +46,13 @@ func (r *Record) Key() []byte {
 // Hash is where the key falls.
 func (r *Record) Hash() Hash { return r.hash }
 
+// own tells the keys of flows apart: each keeps its own order, and there is none among them.
+func (r *Record) own() Hash {
+	h := r.hash
+	h.Lo ^= r.origin.port.salt
+	return h
+}
+
 // Next is the next record of the unit, or nil.
 func (r *Record) Next() *Record { return r.next }
 

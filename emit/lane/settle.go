@@ -100,7 +100,7 @@ func (e *Engine) sort(r *request, now time.Time) settled {
 		for rec := u.First; rec != nil; {
 			next := rec.next
 			if overtaking && rec.key > 0 {
-				r.seen[rec.hash] = 0
+				r.seen[rec.own()] = 0
 			}
 			if !u.buried {
 				size := int64(rec.size) - int64(rec.key)
@@ -172,7 +172,7 @@ func (out *settled) drop(rec *Record) {
 func (e *Engine) putBack(r *request, u *Unit, out *settled) {
 	for rec := u.First; rec != nil; rec = rec.next {
 		rec.flags |= retried
-		if _, later := r.seen[rec.hash]; later && rec.key > 0 {
+		if _, later := r.seen[rec.own()]; later && rec.key > 0 {
 			rec.flags |= overtaken
 		}
 	}

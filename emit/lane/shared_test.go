@@ -103,6 +103,25 @@ func TestFlowsShareRequests(t *testing.T) {
 	}
 }
 
+// Order is kept in each flow: a key that two flows have is sent of both at once.
+func TestOneKeyOfTwoFlows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &service{delay: 30 * time.Millisecond}
+		a := newBench(t, s, func(o *options) { o.Ordered, o.MaxWait = true, time.Millisecond })
+		b := a.flow("b", nil)
+		defer a.engine.e.Close()
+		for _, f := range []*bench{a, b} {
+			f.put(numbered(0, 50, 1)...)
+		}
+		start := time.Now()
+		a.flush()
+		b.flush()
+		if d := time.Since(start); d > 52*30*time.Millisecond {
+			t.Errorf("fifty records of one key of each of two flows took %v, those of one take 1.5 s", d)
+		}
+	})
+}
+
 // A flow with a backlog in every lane holds up no other for longer than a request takes.
 func TestABacklogHoldsUpNobody(t *testing.T) {
 	for _, ordered := range []bool{false, true} {

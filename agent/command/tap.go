@@ -36,7 +36,21 @@ what comes after the last redaction is shown; root sees the rest with --unredact
   kinetail tap nginx --step parse
   kinetail tap nginx --where 'record.status >= 500'
   kinetail tap nginx -o json | jq .data`,
-		Args: cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("name one flow, as in 'kinetail tap nginx'; 'kinetail status' lists them")
+			}
+			return nil
+		},
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			var names []string
+			if cfg, diags := config.Load(f.path, configOptions()); !diags.HasErrors() && len(args) == 0 {
+				for _, flow := range cfg.Flows {
+					names = append(names, flow.Name)
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.ask.Flow = args[0]
 			return runTap(cmd, f)

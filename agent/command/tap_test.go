@@ -72,6 +72,8 @@ func TestTap(t *testing.T) {
 
 	_, errOut := p.run(2, "tap", "nope")
 	has(t, errOut, `there is no flow "nope"; there are app, plain`)
+	_, errOut = p.run(2, "tap")
+	has(t, errOut, "name one flow, as in 'kinetail tap nginx'")
 	_, errOut = p.run(2, "tap", "app", "--step", "parse")
 	has(t, errOut, "only root sees them, with --unredacted")
 	_, errOut = p.run(2, "tap", "app", "--where", `recrod.level == "x"`)
@@ -82,6 +84,14 @@ func TestTap(t *testing.T) {
 	} else {
 		_, errOut = p.run(2, "tap", "app", "--unredacted")
 		has(t, errOut, "only root sees")
+	}
+}
+
+func TestTapCompletesFlows(t *testing.T) {
+	p := newPlace(t, 1, tappedFlows)
+	var out lockedBuffer
+	if code := Main([]string{"__complete", "tap", "-c", p.config, ""}, strings.NewReader(""), &out, &out); code != 0 || !strings.Contains(out.String(), "app\nplain\n") {
+		t.Errorf("%d %s", code, out.String())
 	}
 }
 

@@ -98,8 +98,8 @@ integration: build ## the real binary against nginx, logrotate and kinesis-local
 	agent/integration/install
 	$(GO) test -count=1 -timeout 15m -tags integration -v ./agent/integration/
 
-page: ## the page in a real browser; installs chromium. KINETAIL_SCREENSHOTS=DIR keeps the pictures
-	@command -v chromium >/dev/null || { sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+page: ## the page in a real browser: Chrome, or chromium, which it installs. KINETAIL_SCREENSHOTS=DIR keeps the pictures
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 		$$sudo apt-get -qq update && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends chromium fonts-dejavu-core >/dev/null; }
 	$(GO) test -count=1 -tags page -run Browser -v ./agent/status
 

@@ -23,10 +23,7 @@ import (
 // by night; nothing in it is against its own policy, and nothing is wider than the screen. Where KINETAIL_SCREENSHOTS names a directory, the
 // pictures stay there, to be looked at.
 func TestThePageInABrowser(t *testing.T) {
-	browser, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Fatal("chromium is not installed: make page installs it")
-	}
+	browser := findBrowser(t)
 	dir := os.Getenv("KINETAIL_SCREENSHOTS")
 	if dir == "" {
 		dir = t.TempDir()
@@ -92,10 +89,7 @@ func TestThePageInABrowser(t *testing.T) {
 
 // The page renews itself, and says when the agent does not answer.
 func TestThePageRenewsItselfInABrowser(t *testing.T) {
-	browser, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Fatal("chromium is not installed: make page installs it")
-	}
+	browser := findBrowser(t)
 	t.Run("an agent that runs", func(t *testing.T) {
 		var asked atomic.Int64
 		s, h := scene(nil)
@@ -129,6 +123,17 @@ func TestThePageRenewsItselfInABrowser(t *testing.T) {
 			t.Error("it does not say that what it shows is old")
 		}
 	})
+}
+
+func findBrowser(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Fatal("neither chromium nor google-chrome is installed: make page installs chromium from Debian")
+	return ""
 }
 
 func serveOnce(t *testing.T, handler func(address string) http.Handler) string {

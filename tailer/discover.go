@@ -270,7 +270,7 @@ func newSource(rec checkpoint.Generation) *Source {
 func (sv *survey) precedes(e *entry, live *generation) bool {
 	if slices.Contains(live.names, live.chain.path) {
 		// Where it could not be looked for, its names are those that it had: another may have taken the path.
-		if at := sv.paths[live.chain.path]; at != nil && (at.err != nil || sameBody(&at.st, live.key, live.birth)) {
+		if at := sv.paths[live.chain.path]; at != nil && at.err == nil && sameBody(&at.st, live.key, live.birth) {
 			return true
 		}
 	}

@@ -173,7 +173,7 @@ func (j *judge) pieceOf(r arrival) *verdict {
 			continue
 		}
 		for n, l := range v.w.lines {
-			if whole := text(v.w.name, n, l.body); strings.HasPrefix(whole, r.data) || strings.HasSuffix(whole, r.data) {
+			if whole := text(v.w.name, n, l.body); strings.Contains(whole, r.data) { // two truncations within a line leave its middle
 				return v
 			}
 		}

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
-	_ "time/tzdata" // a minimal image has no zones of its own
 
+	_ "github.com/kinetail/kinetail/agent/zones"
 	"github.com/kinetail/kinetail/pipeline"
 )
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"syscall"
@@ -194,6 +195,9 @@ func watch(helpers, running context.Context, cmd *cobra.Command, f runFlags, a *
 			now := a.Summary()
 			agent.Report(log, before, now)
 			agent.Remind(log, now)
+			if sent(now) == sent(before) {
+				debug.FreeOSMemory() // nothing goes out: what the last burst, or the start, took is given back
+			}
 			before = now
 		case <-draw:
 			line.set("%s", onceProgress(a.Snapshot(), started))

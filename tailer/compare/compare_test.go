@@ -78,7 +78,8 @@ func rotating(t *testing.T, who string) (written int, r result, ended string) {
 	if err := cmd.Wait(); err != nil {
 		ended = fmt.Sprintf(", and it ended: %v", err)
 	}
-	return written, parse(t, out, &ended), ended
+	r = parse(t, out, &ended)
+	return written, r, ended
 }
 
 // static lets one follower read a file that nobody writes to.

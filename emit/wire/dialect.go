@@ -65,6 +65,15 @@ func (d *dialect) fault(resp *smithyhttp.Response) error {
 	return nil
 }
 
+// understand passes on what reading a whole answer has led to. An endpoint whose CBOR is none gets no more of it: kinesalite 3.3.3 cuts its
+// answers off after 16 KiB, and the records would be sent for ever.
+func (d *dialect) understand(err error) error {
+	if err != nil && d != nil {
+		d.json.Store(true)
+	}
+	return err
+}
+
 // refuses says whether a status of 400 to 499 may be about the protocol. ours is an answer in CBOR, so that what is meant is in its code;
 // other answers are taken for a refusal unless they have nothing to do with a body.
 func refuses(status int, code string, ours bool) bool {

@@ -79,11 +79,10 @@ func (p protocol) DeserializeResponse(ctx context.Context, schema *smithy.Operat
 	if resp.StatusCode == http.StatusOK {
 		switch out := out.(type) {
 		case *kinesis.PutRecordsOutput:
-			parse := parsePutRecords
 			if isCBOR(resp.Header) {
-				parse = parsePutRecordsCBOR
+				return read(resp, func(b []byte) error { return p.dialect.understand(parsePutRecordsCBOR(b, out)) })
 			}
-			return read(resp, func(b []byte) error { return parse(b, out) })
+			return read(resp, func(b []byte) error { return parsePutRecords(b, out) })
 		case *firehose.PutRecordBatchOutput:
 			return read(resp, func(b []byte) error { return parsePutRecordBatch(b, out) })
 		}

@@ -233,3 +233,21 @@ func FuzzCBOR(f *testing.F) {
 		_, _, _ = parseErrorCBOR(answer)
 	})
 }
+
+func BenchmarkAnswer(b *testing.B) {
+	type result struct{ SequenceNumber, ShardId string } //nolint:revive // as on the wire
+	var all []result
+	for i := range 500 {
+		all = append(all, result{"49671246667600917366826164893127168236784628374614867970", fmt.Sprintf("shardId-%012d", i%4)})
+	}
+	answer, err := cbor.Marshal(map[string]any{"FailedRecordCount": 0, "Records": all})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := parsePutRecordsCBOR(answer, &kinesis.PutRecordsOutput{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

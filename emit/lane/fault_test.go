@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -341,10 +342,13 @@ func TestBodyLimit(t *testing.T) {
 func TestBodyLimitIsLearned(t *testing.T) {
 	for _, joined := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex // two requests may be in flight
 			refused, calls, largest := 0, 0, 0
 			limited := true
 			s := &service{delay: 10 * time.Millisecond}
 			s.answer = func(_ int, units []Unit, _ []retry.Fault) (bool, error) {
+				mu.Lock()
+				defer mu.Unlock()
 				n := 0
 				for i := range units {
 					n += len(units[i].Data)

@@ -89,3 +89,26 @@ func TestMedian(t *testing.T) {
 		}
 	}
 }
+
+// The tables take the place of what was between the marks, and nothing else is touched.
+func TestTablesGoIntoTheDocument(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "doc.md")
+	if err := os.WriteFile(path, []byte("before\n"+beginMark+"old\n"+endMark+"after\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := put(path, "| new |\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, _ := os.ReadFile(path); string(got) != "before\n"+beginMark+"\n| new |\n\n"+endMark+"after\n" {
+		t.Errorf("%s", got)
+	}
+	if err := put(filepath.Join("..", "..", "README.md"), ""); err == nil {
+		t.Error("a document without marks is taken")
+	}
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "performance.md"))
+	if err != nil || !bytes.Contains(text, []byte(beginMark)) || !bytes.Contains(text, []byte(endMark)) {
+		t.Errorf("docs/performance.md has no marks: %v", err)
+	}
+}

@@ -22,11 +22,11 @@ COLD    := github.com/aws/... github.com/hashicorp/... github.com/zclconf/... gi
 	$(addprefix crypto/internal/fips140/,bigmod ecdh ecdsa ed25519 edwards25519/... mlkem nistec/... rsa tls12 tls13) \
 	crypto/sha3 archive/tar compress/flate compress/gzip encoding/asn1 encoding/csv encoding/json encoding/pem encoding/xml errors flag fmt html \
 	log/... math/big mime/... net/... os/exec os/user reflect regexp/syntax text/... go.etcd.io/... github.com/fsnotify/... github.com/nxadm/... \
-	github.com/rogpeppe/... $(addprefix github.com/kinetail/kinetail/,agent/... emit/awsconfig emit/awslocal/... emit/cloudwatch tailer/checkpoint)
+	github.com/rogpeppe/... $(addprefix github.com/kinetail/kinetail/,agent/... emit/awscall emit/awsconfig emit/awslocal/... emit/cloudwatch tailer/checkpoint)
 GCFLAGS := $(foreach p,$(COLD),-gcflags=$(p)=-l)
 
-# Bytes that the binary may have. 16 MiB is the aim; it holds 17.1, so that the next megabyte is noticed.
-MAX_SIZE := 18874368
+# Bytes that the binary may have: 16 MiB.
+MAX_SIZE := 16777216
 
 # Tools that are not Go's own. They are built once, into .cache/bin, at exactly these versions.
 GOFUMPT_VERSION  := v0.11.0

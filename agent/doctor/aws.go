@@ -18,13 +18,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/firehose"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/kinetail/kinetail/agent"
 	"github.com/kinetail/kinetail/agent/config"
+	"github.com/kinetail/kinetail/emit/awscall"
 	"github.com/kinetail/kinetail/emit/awsconfig"
 	"github.com/kinetail/kinetail/emit/retry"
 )
@@ -190,13 +190,13 @@ func (d *doctor) kinesis(ctx context.Context, area string, e *config.Emit, s *aw
 }
 
 func (d *doctor) firehose(ctx context.Context, area string, e *config.Emit, s *awsconfig.Session, v *visit) {
-	client := s.Firehose(func(o *firehose.Options) { o.HTTPClient = v.watch(o.HTTPClient) })
+	client := s.Firehose(func(o *awscall.Options) { o.HTTPClient = v.watch(o.HTTPClient) })
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	out, err := client.DescribeDeliveryStream(call, &firehose.DescribeDeliveryStreamInput{DeliveryStreamName: aws.String(e.Stream)})
+	status, err := client.StreamStatus(call, e.Stream)
 	switch {
-	case err == nil && out.DeliveryStreamDescription != nil:
-		d.add(area, OK, "", "delivery stream %s is %s", e.Stream, out.DeliveryStreamDescription.DeliveryStreamStatus)
+	case err == nil && status != "":
+		d.add(area, OK, "", "delivery stream %s is %s", e.Stream, status)
 	case code(err) == "AccessDeniedException":
 		d.add(area, Note, "", "the delivery stream may not be described, and need not be: %s", words(err))
 	default:

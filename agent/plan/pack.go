@@ -9,11 +9,9 @@ import (
 	"strconv"
 	"sync"
 
-	awsfirehose "github.com/aws/aws-sdk-go-v2/service/firehose"
-	"github.com/aws/aws-sdk-go-v2/service/firehose/types"
-
 	"github.com/kinetail/kinetail/agent/config"
 	"github.com/kinetail/kinetail/emit"
+	"github.com/kinetail/kinetail/emit/awscall"
 	"github.com/kinetail/kinetail/emit/firehose"
 	"github.com/kinetail/kinetail/emit/kinesis"
 	"github.com/kinetail/kinetail/emit/lane"
@@ -52,10 +50,10 @@ func (c *counter) Send(_ context.Context, units []lane.Unit, _ []retry.Fault) er
 }
 
 // PutRecordBatch implements firehose.Client.
-func (c *counter) PutRecordBatch(_ context.Context, in *awsfirehose.PutRecordBatchInput, _ ...func(*awsfirehose.Options)) (*awsfirehose.PutRecordBatchOutput, error) {
+func (c *counter) PutRecordBatch(_ context.Context, in *awscall.PutRecordBatchInput) (*awscall.PutRecordBatchOutput, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := &awsfirehose.PutRecordBatchOutput{FailedPutCount: new(int32), RequestResponses: make([]types.PutRecordBatchResponseEntry, len(in.Records))}
+	out := &awscall.PutRecordBatchOutput{FailedPutCount: new(int32), RequestResponses: make([]awscall.PutRecordBatchResponseEntry, len(in.Records))}
 	id := "1"
 	for i := range in.Records {
 		c.add(len(in.Records[i].Data))

@@ -6,27 +6,26 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/firehose"
-	"github.com/aws/aws-sdk-go-v2/service/firehose/types"
 
+	"github.com/kinetail/kinetail/emit/awscall"
 	"github.com/kinetail/kinetail/emit/retry"
 )
 
 func (v *verifier) firehose(ctx context.Context) {
 	client := v.session.Firehose()
-	put := func(stream string, records ...types.Record) (*firehose.PutRecordBatchOutput, error) {
+	put := func(stream string, records ...awscall.Record) (*awscall.PutRecordBatchOutput, error) {
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
-		return client.PutRecordBatch(ctx, &firehose.PutRecordBatchInput{DeliveryStreamName: &stream, Records: records})
+		return client.PutRecordBatch(ctx, &awscall.PutRecordBatchInput{DeliveryStreamName: &stream, Records: records})
 	}
-	many := func(n int) (all []types.Record) {
+	many := func(n int) (all []awscall.Record) {
 		for i := range n {
-			all = append(all, types.Record{Data: fmt.Appendf(nil, "kinetail verify %d\n", i)})
+			all = append(all, awscall.Record{Data: fmt.Appendf(nil, "kinetail verify %d\n", i)})
 		}
 		return all
 	}
-	large := func(size int) types.Record {
-		return types.Record{Data: bytes.Repeat([]byte("kinetail verify\n"), size/16+1)[:size]}
+	large := func(size int) awscall.Record {
+		return awscall.Record{Data: bytes.Repeat([]byte("kinetail verify\n"), size/16+1)[:size]}
 	}
 	out, err := put(v.delivery, many(500)...)
 	v.check("PutRecordBatch takes 500 records in a call", err == nil && aws.ToInt32(out.FailedPutCount) == 0, "%s", outcome(err))

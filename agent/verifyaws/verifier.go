@@ -8,10 +8,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
-	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/kinetail/kinetail/emit/awscall"
 	"github.com/kinetail/kinetail/emit/awsconfig"
 	"github.com/kinetail/kinetail/emit/retry"
 )
@@ -90,10 +89,10 @@ func (v *verifier) refused(fact string, err error, codes string, class retry.Cla
 func (v *verifier) cloudwatch(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	_, err := v.session.CloudWatch().PutMetricData(ctx, &cloudwatch.PutMetricDataInput{
+	err := v.session.CloudWatch().PutMetricData(ctx, &awscall.PutMetricDataInput{
 		Namespace: aws.String(v.namespace),
-		MetricData: []cwtypes.MetricDatum{{
-			MetricName: aws.String("SendLatency"), Unit: cwtypes.StandardUnitMilliseconds, Timestamp: aws.Time(time.Now()),
+		MetricData: []awscall.MetricDatum{{
+			MetricName: aws.String("SendLatency"), Unit: awscall.StandardUnitMilliseconds, Timestamp: aws.Time(time.Now()),
 			Values: []float64{1, 2, 4}, Counts: []float64{10, 5, 1},
 		}},
 	})

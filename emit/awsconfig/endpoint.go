@@ -8,10 +8,10 @@ import (
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
-	"github.com/aws/aws-sdk-go-v2/service/firehose"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/kinetail/kinetail/emit/awscall"
 )
 
 // route is the last word on where a request goes, whatever named its endpoint: options, environment or a profile. It sends STS
@@ -55,7 +55,7 @@ func (r *route) HandleFinalize(ctx context.Context, in middleware.FinalizeInput,
 		req.URL.Scheme, req.URL.Host = r.sts.Scheme, r.sts.Host
 	}
 	switch service {
-	case kinesis.ServiceID, firehose.ServiceID, cloudwatch.ServiceID, sts.ServiceID:
+	case kinesis.ServiceID, awscall.FirehoseID, awscall.CloudWatchID, sts.ServiceID:
 		// The words are the SDK's for an endpoint that cannot be used: package retry knows them as a mistake of the configuration.
 		if req.URL.Scheme != "https" && !r.allowInsecure && !isLoopback(req.URL.Hostname()) {
 			return middleware.FinalizeOutput{}, middleware.Metadata{}, fmt.Errorf("failed to resolve service endpoint of %s: %w", service, insecureError(req.URL.Host))

@@ -15,13 +15,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
-	"github.com/aws/aws-sdk-go-v2/service/firehose"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
 
+	"github.com/kinetail/kinetail/emit/awscall"
 	"github.com/kinetail/kinetail/emit/wire"
 )
 
@@ -187,23 +186,24 @@ func (s *Session) KinesisIsAWS() bool {
 }
 
 // Firehose is a client for Amazon Data Firehose. Its PutRecordBatch answers without record ids.
-func (s *Session) Firehose(opts ...func(*firehose.Options)) *firehose.Client {
-	endpoint := s.options.endpoint(s.options.Endpoints.Firehose)
-	return firehose.NewFromConfig(s.cfg, append([]func(*firehose.Options){wire.Firehose, func(o *firehose.Options) {
-		if endpoint != "" {
-			o.BaseEndpoint = aws.String(endpoint)
-		}
-	}}, opts...)...)
+func (s *Session) Firehose(opts ...func(*awscall.Options)) *awscall.Firehose {
+	to := s.at(s.options.Endpoints.Firehose)
+	return awscall.NewFirehose(s.cfg, append([]func(*awscall.Options){wire.Firehose, to}, opts...)...)
 }
 
 // CloudWatch is a client for CloudWatch.
-func (s *Session) CloudWatch(opts ...func(*cloudwatch.Options)) *cloudwatch.Client {
-	endpoint := s.options.endpoint(s.options.Endpoints.CloudWatch)
-	return cloudwatch.NewFromConfig(s.cfg, append([]func(*cloudwatch.Options){func(o *cloudwatch.Options) {
-		if endpoint != "" {
-			o.BaseEndpoint = aws.String(endpoint)
+func (s *Session) CloudWatch(opts ...func(*awscall.Options)) *awscall.CloudWatch {
+	to := s.at(s.options.Endpoints.CloudWatch)
+	return awscall.NewCloudWatch(s.cfg, append([]func(*awscall.Options){to}, opts...)...)
+}
+
+// at sends a client's requests to the endpoint that the options name for its service, or for all.
+func (s *Session) at(own string) func(*awscall.Options) {
+	return func(o *awscall.Options) {
+		if endpoint := s.options.endpoint(own); endpoint != "" {
+			o.Endpoint = endpoint
 		}
-	}}, opts...)...)
+	}
 }
 
 // STS is a client for the Security Token Service with the session's identity, the assumed role if there is one.

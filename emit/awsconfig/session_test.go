@@ -14,10 +14,10 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
-	"github.com/aws/aws-sdk-go-v2/service/firehose"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/kinetail/kinetail/emit/awscall"
 )
 
 func TestRegionOrder(t *testing.T) {
@@ -105,10 +105,10 @@ func hosts(t *testing.T, o Options) [4]string {
 			_, _ = s.Kinesis(func(o *kinesis.Options) { o.HTTPClient = &rec }).ListStreams(t.Context(), nil)
 		},
 		func() {
-			_, _ = s.Firehose(func(o *firehose.Options) { o.HTTPClient = &rec }).ListDeliveryStreams(t.Context(), nil)
+			_, _ = s.Firehose(func(o *awscall.Options) { o.HTTPClient = &rec }).StreamStatus(t.Context(), "s")
 		},
 		func() {
-			_, _ = s.CloudWatch(func(o *cloudwatch.Options) { o.HTTPClient = &rec }).ListMetrics(t.Context(), nil)
+			_ = s.CloudWatch(func(o *awscall.Options) { o.HTTPClient = &rec }).PutMetricData(t.Context(), &awscall.PutMetricDataInput{})
 		},
 		func() { _, _ = s.STS(func(o *sts.Options) { o.HTTPClient = &rec }).GetCallerIdentity(t.Context(), nil) },
 	} {
@@ -190,14 +190,21 @@ func TestOneAttemptAndUserAgent(t *testing.T) {
 	withKeys(t)
 	t.Setenv("AWS_MAX_ATTEMPTS", "5") // is for others
 	s := load(t, Options{Region: "us-east-1", Endpoint: srv.URL, Version: "1.2.3"})
-	if _, err := s.Kinesis().ListStreams(t.Context(), nil); err == nil {
-		t.Fatal("no error from a 500")
-	}
-	if n := calls.Load(); n != 1 {
-		t.Errorf("%d requests, want 1: the retry loop is the destination's", n)
-	}
-	if ua := agent.Load().(string); !strings.Contains(ua, "kinetail/1.2.3") {
-		t.Errorf("user agent %q", ua)
+	for name, call := range map[string]func() error{
+		"kinesis":    func() error { _, err := s.Kinesis().ListStreams(t.Context(), nil); return err },
+		"firehose":   func() error { _, err := s.Firehose().StreamStatus(t.Context(), "s"); return err },
+		"cloudwatch": func() error { return s.CloudWatch().PutMetricData(t.Context(), &awscall.PutMetricDataInput{}) },
+	} {
+		calls.Store(0)
+		if err := call(); err == nil {
+			t.Fatalf("%s: no error from a 500", name)
+		}
+		if n := calls.Load(); n != 1 {
+			t.Errorf("%s: %d requests, want 1: the retry loop is the destination's", name, n)
+		}
+		if ua := agent.Load().(string); !strings.Contains(ua, "kinetail/1.2.3") || !strings.Contains(ua, "aws-sdk-go-v2/") {
+			t.Errorf("%s: user agent %q", name, ua)
+		}
 	}
 }
 

@@ -7,13 +7,14 @@ import (
 	"sort"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+
+	"github.com/kinetail/kinetail/emit/awscall"
 )
 
 // series is one metric with one set of dimensions. There is one of each, so pending data only point to it.
 type series struct {
 	metric     metric
-	dimensions []types.Dimension
+	dimensions []awscall.Dimension
 	size       int // estimate of what it adds to a request, in bytes
 }
 
@@ -27,7 +28,7 @@ type datum struct {
 // counts turns cumulative readings into the data of an interval.
 type counts struct {
 	full  bool
-	extra []types.Dimension
+	extra []awscall.Dimension
 	// before holds the last values per source, happened the rare counters that have been published.
 	before   map[string]Reading
 	happened map[*series]bool
@@ -43,7 +44,7 @@ func newCounts(full bool, dimensions map[string]string) *counts {
 	c := &counts{full: full, before: map[string]Reading{}, happened: map[*series]bool{}, series: map[seriesKey]*series{}}
 	for _, name := range slices.Sorted(maps.Keys(dimensions)) {
 		if name, value := ascii(name, 255), ascii(dimensions[name], 1024); name != "" && value != "" {
-			c.extra = append(c.extra, types.Dimension{Name: aws.String(name), Value: aws.String(value)})
+			c.extra = append(c.extra, awscall.Dimension{Name: aws.String(name), Value: aws.String(value)})
 		}
 	}
 	return c
@@ -57,7 +58,7 @@ func (c *counts) of(m metric, destination string, second bool) *series {
 	}
 	s := &series{metric: m, size: 160 + len(m.name)}
 	if d := ascii(destination, 1024); d != "" {
-		s.dimensions = append(s.dimensions, types.Dimension{Name: aws.String("Destination"), Value: aws.String(d)})
+		s.dimensions = append(s.dimensions, awscall.Dimension{Name: aws.String("Destination"), Value: aws.String(d)})
 	}
 	if second {
 		s.dimensions = append(s.dimensions, c.extra...)

@@ -12,18 +12,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"go.uber.org/goleak"
+
+	"github.com/kinetail/kinetail/emit/awscall"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // got is a datum as it was accepted.
 type got struct {
-	types.MetricDatum
+	awscall.MetricDatum
 	namespace string
 	received  time.Time
 }
@@ -40,43 +40,43 @@ func (g got) key() string {
 // fake is a CloudWatch that answers as answer says; nil accepts everything within the limits.
 type fake struct {
 	mu     sync.Mutex
-	answer func(ctx context.Context, in *cloudwatch.PutMetricDataInput) error
+	answer func(ctx context.Context, in *awscall.PutMetricDataInput) error
 	calls  []time.Time
 	data   []got
 }
 
-func (f *fake) PutMetricData(ctx context.Context, in *cloudwatch.PutMetricDataInput, _ ...func(*cloudwatch.Options)) (*cloudwatch.PutMetricDataOutput, error) {
+func (f *fake) PutMetricData(ctx context.Context, in *awscall.PutMetricDataInput) error {
 	f.mu.Lock()
 	answer := f.answer
 	f.calls = append(f.calls, time.Now())
 	f.mu.Unlock()
 	if answer != nil {
 		if err := answer(ctx, in); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if len(in.MetricData) > 1000 || len(in.MetricData) == 0 {
-		return nil, apiError(400, "ValidationError")
+		return apiError(400, "ValidationError")
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, d := range in.MetricData {
 		if len(d.Values) > 150 {
-			return nil, apiError(400, "ValidationError")
+			return apiError(400, "ValidationError")
 		}
 		f.data = append(f.data, got{d, *in.Namespace, time.Now()})
 	}
-	return &cloudwatch.PutMetricDataOutput{}, nil
+	return nil
 }
 
-func (f *fake) set(answer func(context.Context, *cloudwatch.PutMetricDataInput) error) {
+func (f *fake) set(answer func(context.Context, *awscall.PutMetricDataInput) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.answer = answer
 }
 
 func (f *fake) fail(err error) {
-	f.set(func(context.Context, *cloudwatch.PutMetricDataInput) error { return err })
+	f.set(func(context.Context, *awscall.PutMetricDataInput) error { return err })
 }
 
 // take returns what was accepted since the last call.

@@ -1,6 +1,6 @@
 package cloudwatch
 
-import "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+import "github.com/kinetail/kinetail/emit/awscall"
 
 // kind says how a metric's readings become data.
 type kind uint8
@@ -16,7 +16,7 @@ const (
 type metric struct {
 	name string
 	kind kind
-	unit types.StandardUnit
+	unit awscall.StandardUnit
 	// full marks what only detail = "full" publishes.
 	full bool
 	// rare marks counters that are published from their first event on: custom metrics are billed one by one, and most
@@ -28,36 +28,36 @@ type metric struct {
 
 // metrics is the table. The first five are those of amazon-kinesis-agent, name, unit and dimension.
 var metrics = []metric{
-	{name: "RecordSendAttempts", kind: counter, unit: types.StandardUnitCount},
-	{name: "RecordSendErrors", kind: counter, unit: types.StandardUnitCount},
-	{name: "RecordsSent", kind: counter, unit: types.StandardUnitCount},
-	{name: "BytesSent", kind: counter, unit: types.StandardUnitBytes},
-	{name: "ServiceErrors", kind: counter, unit: types.StandardUnitCount},
-	{name: "RecordsRetried", kind: counter, unit: types.StandardUnitCount},
-	{name: "RecordsDropped", kind: counter, unit: types.StandardUnitCount, rare: true},
-	{name: "RecordsDeadLettered", kind: counter, unit: types.StandardUnitCount, rare: true, second: true},
-	{name: "GapBytes", kind: counter, unit: types.StandardUnitBytes, rare: true, second: true},
-	{name: "CheckpointErrors", kind: counter, unit: types.StandardUnitCount, rare: true},
-	{name: "FilesRefused", kind: counter, unit: types.StandardUnitCount, rare: true},
-	{name: "ConfigErrors", kind: sum, unit: types.StandardUnitCount},
-	{name: "LagBytes", kind: sum, unit: types.StandardUnitBytes},
-	{name: "LagSeconds", kind: worst, unit: types.StandardUnitSeconds, second: true},
+	{name: "RecordSendAttempts", kind: counter, unit: awscall.StandardUnitCount},
+	{name: "RecordSendErrors", kind: counter, unit: awscall.StandardUnitCount},
+	{name: "RecordsSent", kind: counter, unit: awscall.StandardUnitCount},
+	{name: "BytesSent", kind: counter, unit: awscall.StandardUnitBytes},
+	{name: "ServiceErrors", kind: counter, unit: awscall.StandardUnitCount},
+	{name: "RecordsRetried", kind: counter, unit: awscall.StandardUnitCount},
+	{name: "RecordsDropped", kind: counter, unit: awscall.StandardUnitCount, rare: true},
+	{name: "RecordsDeadLettered", kind: counter, unit: awscall.StandardUnitCount, rare: true, second: true},
+	{name: "GapBytes", kind: counter, unit: awscall.StandardUnitBytes, rare: true, second: true},
+	{name: "CheckpointErrors", kind: counter, unit: awscall.StandardUnitCount, rare: true},
+	{name: "FilesRefused", kind: counter, unit: awscall.StandardUnitCount, rare: true},
+	{name: "ConfigErrors", kind: sum, unit: awscall.StandardUnitCount},
+	{name: "LagBytes", kind: sum, unit: awscall.StandardUnitBytes},
+	{name: "LagSeconds", kind: worst, unit: awscall.StandardUnitSeconds, second: true},
 
-	{name: "RecordsThrottled", kind: counter, unit: types.StandardUnitCount, full: true},
-	{name: "RecordsReordered", kind: counter, unit: types.StandardUnitCount, full: true},
-	{name: "RecordsTruncated", kind: counter, unit: types.StandardUnitCount, full: true},
-	{name: "UnknownOutcomes", kind: counter, unit: types.StandardUnitCount, full: true},
-	{name: "LateBytes", kind: counter, unit: types.StandardUnitBytes, full: true},
-	{name: "FilterUndecided", kind: counter, unit: types.StandardUnitCount, full: true},
-	{name: "FilesFollowed", kind: sum, unit: types.StandardUnitCount, full: true},
-	{name: "FileGaps", kind: counter, unit: types.StandardUnitCount, full: true},
-	{name: "RecordsPerKinesisRecord", kind: distribution, unit: types.StandardUnitCount, full: true},
-	{name: "SendLatency", kind: distribution, unit: types.StandardUnitMilliseconds, full: true},
-	{name: "DeliveryLatency", kind: distribution, unit: types.StandardUnitMilliseconds, full: true},
+	{name: "RecordsThrottled", kind: counter, unit: awscall.StandardUnitCount, full: true},
+	{name: "RecordsReordered", kind: counter, unit: awscall.StandardUnitCount, full: true},
+	{name: "RecordsTruncated", kind: counter, unit: awscall.StandardUnitCount, full: true},
+	{name: "UnknownOutcomes", kind: counter, unit: awscall.StandardUnitCount, full: true},
+	{name: "LateBytes", kind: counter, unit: awscall.StandardUnitBytes, full: true},
+	{name: "FilterUndecided", kind: counter, unit: awscall.StandardUnitCount, full: true},
+	{name: "FilesFollowed", kind: sum, unit: awscall.StandardUnitCount, full: true},
+	{name: "FileGaps", kind: counter, unit: awscall.StandardUnitCount, full: true},
+	{name: "RecordsPerKinesisRecord", kind: distribution, unit: awscall.StandardUnitCount, full: true},
+	{name: "SendLatency", kind: distribution, unit: awscall.StandardUnitMilliseconds, full: true},
+	{name: "DeliveryLatency", kind: distribution, unit: awscall.StandardUnitMilliseconds, full: true},
 }
 
 // agentsRunning is 1 per agent and interval, without dimensions: the sum is how many hosts live.
-var agentsRunning = metric{name: "AgentsRunning", kind: counter, unit: types.StandardUnitCount}
+var agentsRunning = metric{name: "AgentsRunning", kind: counter, unit: awscall.StandardUnitCount}
 
 // Reading is what one source shows at one moment.
 type Reading struct {

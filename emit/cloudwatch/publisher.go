@@ -9,12 +9,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/kinetail/kinetail/emit/awscall"
 )
 
 // API is what is called of CloudWatch.
 type API interface {
-	PutMetricData(context.Context, *cloudwatch.PutMetricDataInput, ...func(*cloudwatch.Options)) (*cloudwatch.PutMetricDataOutput, error)
+	PutMetricData(context.Context, *awscall.PutMetricDataInput) error
 }
 
 // Namespaces, unless the configuration names another.

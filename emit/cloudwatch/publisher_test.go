@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/kinetail/kinetail/emit/awscall"
 )
 
 const sentSeries = "RecordsSent Destination=KinesisStream:s"
@@ -195,7 +195,7 @@ func TestDeniedIsOneWarningAndNoHammering(t *testing.T) {
 // TestARefusedDatumCostsOnlyItself refuses every call that holds one certain series.
 func TestARefusedDatumCostsOnlyItself(t *testing.T) {
 	bubble(t, Options{}, func(t *testing.T, p *Publisher, cw *fake, numbers *source) {
-		cw.set(func(_ context.Context, in *cloudwatch.PutMetricDataInput) error {
+		cw.set(func(_ context.Context, in *awscall.PutMetricDataInput) error {
 			for _, d := range in.MetricData {
 				if (got{MetricDatum: d}).key() == "RecordsSent Destination=KinesisStream:bad" {
 					return apiError(400, "InvalidParameterValue")
@@ -293,7 +293,7 @@ func TestWhatIsTooOldIsDroppedAndCounted(t *testing.T) {
 		cw.fail(errNetwork)
 		numbers.set(sent(1))
 		time.Sleep(20 * 24 * time.Hour)
-		cw.set(func(_ context.Context, in *cloudwatch.PutMetricDataInput) error {
+		cw.set(func(_ context.Context, in *awscall.PutMetricDataInput) error {
 			for _, d := range in.MetricData {
 				if time.Since(*d.Timestamp) > 14*24*time.Hour {
 					return apiError(400, "InvalidParameterValue")
@@ -343,7 +343,7 @@ func TestBatchesStayWithinTheLimits(t *testing.T) {
 
 func TestSlowCallsMissNoInterval(t *testing.T) {
 	bubble(t, Options{Interval: 10 * time.Second, Host: "h"}, func(t *testing.T, _ *Publisher, cw *fake, numbers *source) {
-		cw.set(func(ctx context.Context, _ *cloudwatch.PutMetricDataInput) error {
+		cw.set(func(ctx context.Context, _ *awscall.PutMetricDataInput) error {
 			select {
 			case <-time.After(25 * time.Second):
 				return nil
@@ -390,7 +390,7 @@ func TestClosePublishesTheRest(t *testing.T) {
 }
 
 func TestCloseDoesNotWaitForLong(t *testing.T) {
-	hang := func(ctx context.Context, _ *cloudwatch.PutMetricDataInput) error {
+	hang := func(ctx context.Context, _ *awscall.PutMetricDataInput) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}

@@ -4,7 +4,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+
+	"github.com/kinetail/kinetail/emit/awscall"
 )
 
 // Limits of PutMetricData, https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
@@ -53,8 +54,8 @@ func fit(parts []part) int {
 }
 
 // wire is the part as the service takes it.
-func (p part) wire(resolution int32) types.MetricDatum {
-	d := types.MetricDatum{
+func (p part) wire(resolution int32) awscall.MetricDatum {
+	d := awscall.MetricDatum{
 		MetricName: aws.String(p.datum.series.metric.name),
 		Dimensions: p.datum.series.dimensions,
 		Unit:       p.datum.series.metric.unit,

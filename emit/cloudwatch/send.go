@@ -5,9 +5,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 
+	"github.com/kinetail/kinetail/emit/awscall"
 	"github.com/kinetail/kinetail/emit/retry"
 )
 
@@ -117,7 +116,7 @@ func (s *sender) run(ctx context.Context, n int) bool {
 
 // put makes one call.
 func (s *sender) put(ctx context.Context, parts []part) retry.Fault {
-	in := &cloudwatch.PutMetricDataInput{Namespace: aws.String(s.p.o.Namespace), MetricData: make([]types.MetricDatum, len(parts))}
+	in := &awscall.PutMetricDataInput{Namespace: aws.String(s.p.o.Namespace), MetricData: make([]awscall.MetricDatum, len(parts))}
 	var resolution int32
 	if s.p.o.HighResolution {
 		resolution = 1
@@ -127,7 +126,7 @@ func (s *sender) put(ctx context.Context, parts []part) retry.Fault {
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	_, err := s.p.o.API.PutMetricData(ctx, in)
+	err := s.p.o.API.PutMetricData(ctx, in)
 	fault := retry.Classify(err)
 	s.p.note(func(st *Status) {
 		st.Calls++

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/firehose"
 
 	"github.com/kinetail/kinetail/emit"
+	"github.com/kinetail/kinetail/emit/awscall"
 	"github.com/kinetail/kinetail/emit/awslocal"
 	"github.com/kinetail/kinetail/emit/awslocal/inprocess"
 	"github.com/kinetail/kinetail/emit/lane"
@@ -74,7 +74,7 @@ func matrix(t *testing.T, faults []awslocal.Fault, aggregate string, flows int) 
 	defer func() { _ = s.Close() }()
 	e, err := New(Options{
 		Stream: "archive", Aggregate: aggregate, AggregateSize: 1000, MaxWait: 50 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
-		Client: firehose.NewFromConfig(aws.Config{
+		Client: awscall.NewFirehose(aws.Config{
 			Region: "us-east-1", BaseEndpoint: aws.String("http://127.0.0.1:1"), HTTPClient: inprocess.Client{Server: s}, RetryMaxAttempts: 1,
 			Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 				return aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "secret"}, nil

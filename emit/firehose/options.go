@@ -7,8 +7,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/firehose"
-
+	"github.com/kinetail/kinetail/emit/awscall"
 	"github.com/kinetail/kinetail/emit/lane"
 	"github.com/kinetail/kinetail/tailer/memory"
 )
@@ -34,9 +33,9 @@ const DefaultAggregateSize = 50 << 10
 // region and account; it is not asked for.
 var pace = lane.Rate{Records: 2_000_000, Bytes: 128 << 20}
 
-// Client is what is needed of the SDK's client.
+// Client is what is needed of awscall.Firehose.
 type Client interface {
-	PutRecordBatch(context.Context, *firehose.PutRecordBatchInput, ...func(*firehose.Options)) (*firehose.PutRecordBatchOutput, error)
+	PutRecordBatch(context.Context, *awscall.PutRecordBatchInput) (*awscall.PutRecordBatchOutput, error)
 }
 
 // Options configure a destination. Stream and Client are needed.

@@ -6,10 +6,9 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/firehose"
-	"github.com/aws/aws-sdk-go-v2/service/firehose/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/kinetail/kinetail/emit/awscall"
 	"github.com/kinetail/kinetail/emit/lane"
 	"github.com/kinetail/kinetail/emit/retry"
 )
@@ -18,28 +17,28 @@ import (
 type sender struct {
 	client  Client
 	stream  *string
-	entries sync.Pool // of *[]types.Record
+	entries sync.Pool // of *[]awscall.Record
 }
 
 func newSender(client Client, stream string) *sender {
 	return &sender{client: client, stream: &stream, entries: sync.Pool{New: func() any {
-		entries := make([]types.Record, 0, maxRecords)
+		entries := make([]awscall.Record, 0, maxRecords)
 		return &entries
 	}}}
 }
 
 // Send implements lane.Sender.
 func (s *sender) Send(ctx context.Context, units []lane.Unit, verdicts []retry.Fault) error {
-	entries := s.entries.Get().(*[]types.Record)
+	entries := s.entries.Get().(*[]awscall.Record)
 	defer func() {
 		clear(*entries)
 		*entries = (*entries)[:0]
 		s.entries.Put(entries)
 	}()
 	for i := range units {
-		*entries = append(*entries, types.Record{Data: units[i].Data})
+		*entries = append(*entries, awscall.Record{Data: units[i].Data})
 	}
-	out, err := s.client.PutRecordBatch(ctx, &firehose.PutRecordBatchInput{DeliveryStreamName: s.stream, Records: *entries})
+	out, err := s.client.PutRecordBatch(ctx, &awscall.PutRecordBatchInput{DeliveryStreamName: s.stream, Records: *entries})
 	if err != nil {
 		return fmt.Errorf("send %d records: %w", len(units), err)
 	}

@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/service/firehose"
-	firehosetypes "github.com/aws/aws-sdk-go-v2/service/firehose/types"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/valyala/fastjson"
+
+	"github.com/kinetail/kinetail/emit/awscall"
 )
 
 var parsers fastjson.ParserPool
@@ -90,11 +90,11 @@ func parsePutRecords(answer []byte, out *kinesis.PutRecordsOutput) error {
 }
 
 // parsePutRecordBatch fills in code and message of each record. Record ids are left out: nobody asks for them.
-func parsePutRecordBatch(answer []byte, out *firehose.PutRecordBatchOutput) error {
+func parsePutRecordBatch(answer []byte, out *awscall.PutRecordBatchOutput) error {
 	same := map[string]*string{}
 	out.FailedPutCount = new(int32)
 	return results(answer, "RequestResponses",
-		func(n int) { out.RequestResponses = make([]firehosetypes.PutRecordBatchResponseEntry, n) },
+		func(n int) { out.RequestResponses = make([]awscall.PutRecordBatchResponseEntry, n) },
 		func(i int, v *fastjson.Value) (err error) {
 			r := &out.RequestResponses[i]
 			if r.ErrorCode, err = text(v, "ErrorCode", same); err != nil {

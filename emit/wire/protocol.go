@@ -7,11 +7,11 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/aws/aws-sdk-go-v2/service/firehose"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/kinetail/kinetail/emit/awscall"
 	"github.com/kinetail/kinetail/emit/buffer"
 )
 
@@ -24,8 +24,8 @@ func Kinesis(o *kinesis.Options) {
 	o.APIOptions = append(o.APIOptions, lend)
 }
 
-// Firehose is the same for PutRecordBatch.
-func Firehose(o *firehose.Options) {
+// Firehose is the same for PutRecordBatch of package awscall.
+func Firehose(o *awscall.Options) {
 	o.Protocol = protocol{o.Protocol, nil}
 	o.APIOptions = append(o.APIOptions, lend)
 }
@@ -50,8 +50,8 @@ func (p protocol) SerializeRequest(ctx context.Context, schema *smithy.Operation
 			return err
 		}
 		return p.with(ctx, schema, &kinesis.PutRecordsInput{}, req, newBody(ctx, putRecordsSize(in), func(b []byte) []byte { return appendPutRecords(b, in) }))
-	case *firehose.PutRecordBatchInput:
-		return p.with(ctx, schema, &firehose.PutRecordBatchInput{}, req, newBody(ctx, putRecordBatchSize(in), func(b []byte) []byte { return appendPutRecordBatch(b, in) }))
+	case *awscall.PutRecordBatchInput:
+		return p.with(ctx, schema, &awscall.PutRecordBatchInput{}, req, newBody(ctx, putRecordBatchSize(in), func(b []byte) []byte { return appendPutRecordBatch(b, in) }))
 	}
 	return p.ClientProtocol.SerializeRequest(ctx, schema, in, req)
 }
@@ -83,7 +83,7 @@ func (p protocol) DeserializeResponse(ctx context.Context, schema *smithy.Operat
 				return read(resp, func(b []byte) error { return p.dialect.understand(parsePutRecordsCBOR(b, out)) })
 			}
 			return read(resp, func(b []byte) error { return parsePutRecords(b, out) })
-		case *firehose.PutRecordBatchOutput:
+		case *awscall.PutRecordBatchOutput:
 			return read(resp, func(b []byte) error { return parsePutRecordBatch(b, out) })
 		}
 	}

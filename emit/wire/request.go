@@ -3,9 +3,9 @@ package wire
 import (
 	"encoding/base64"
 
-	"github.com/aws/aws-sdk-go-v2/service/firehose"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
+	"github.com/kinetail/kinetail/emit/awscall"
 	"github.com/kinetail/kinetail/pipeline/record"
 )
 
@@ -26,7 +26,7 @@ func putRecordsSize(in *kinesis.PutRecordsInput) int {
 }
 
 // putRecordBatchSize is about how long the body is, in bytes.
-func putRecordBatchSize(in *firehose.PutRecordBatchInput) int {
+func putRecordBatchSize(in *awscall.PutRecordBatchInput) int {
 	size := overhead
 	for i := range in.Records {
 		size += base64.StdEncoding.EncodedLen(len(in.Records[i].Data)) + overhead
@@ -56,7 +56,7 @@ func appendPutRecords(b []byte, in *kinesis.PutRecordsInput) []byte {
 }
 
 // appendPutRecordBatch appends the body of a PutRecordBatch call in awsJson1.1.
-func appendPutRecordBatch(b []byte, in *firehose.PutRecordBatchInput) []byte {
+func appendPutRecordBatch(b []byte, in *awscall.PutRecordBatchInput) []byte {
 	b = append(b, `{"Records":[`...)
 	for i := range in.Records {
 		if i > 0 {

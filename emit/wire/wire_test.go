@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/kinetail/kinetail/emit/awscall"
 	"github.com/kinetail/kinetail/emit/awslocal"
 )
 
@@ -121,21 +122,31 @@ func TestPutRecordsIsAsTheSDKs(t *testing.T) {
 }
 
 func TestPutRecordBatchIsAsTheSDKs(t *testing.T) {
-	for i, option := range []func(*firehose.Options){func(*firehose.Options) {}, Firehose} {
-		srv, cfg := serve(t, awslocal.Fault{Kind: awslocal.RecordError, Service: "firehose", Code: "ServiceUnavailableException", Match: "record 3"})
-		in := &firehose.PutRecordBatchInput{DeliveryStreamName: aws.String("d")}
-		for _, r := range records(20) {
-			in.Records = append(in.Records, firehosetypes.Record{Data: r.Data})
-		}
-		out, err := firehose.NewFromConfig(cfg, option).PutRecordBatch(t.Context(), in)
+	faults := awslocal.Fault{Kind: awslocal.RecordError, Service: "firehose", Code: "ServiceUnavailableException", Match: "record 3"}
+	check := func(srv *awslocal.Server, failed *int32, code *string, err error) {
+		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 		n := 0
 		_ = srv.Delivered("d", func(awslocal.Record) bool { n++; return true })
-		if n != 19 || *out.FailedPutCount != 1 || aws.ToString(out.RequestResponses[3].ErrorCode) != "ServiceUnavailableException" {
-			t.Errorf("client %d: %d stored, %d failed, %+v", i, n, *out.FailedPutCount, out.RequestResponses[3])
+		if n != 19 || *failed != 1 || aws.ToString(code) != "ServiceUnavailableException" {
+			t.Errorf("%d stored, %d failed, %s", n, *failed, aws.ToString(code))
 		}
+	}
+	srv, cfg := serve(t, faults)
+	theirs := &firehose.PutRecordBatchInput{DeliveryStreamName: aws.String("d")}
+	ours := &awscall.PutRecordBatchInput{DeliveryStreamName: aws.String("d")}
+	for _, r := range records(20) {
+		theirs.Records = append(theirs.Records, firehosetypes.Record{Data: r.Data})
+		ours.Records = append(ours.Records, awscall.Record{Data: r.Data})
+	}
+	out, err := firehose.NewFromConfig(cfg).PutRecordBatch(t.Context(), theirs)
+	check(srv, out.FailedPutCount, out.RequestResponses[3].ErrorCode, err)
+	for _, options := range [][]func(*awscall.Options){nil, {Firehose}} {
+		srv, cfg := serve(t, faults)
+		out, err := awscall.NewFirehose(cfg, options...).PutRecordBatch(t.Context(), ours)
+		check(srv, out.FailedPutCount, out.RequestResponses[3].ErrorCode, err)
 	}
 }
 
@@ -192,7 +203,7 @@ func FuzzAnswers(f *testing.F) {
 		if err := parsePutRecords(answer, &k); err == nil && !json.Valid(answer) {
 			t.Logf("taken though it is no strict JSON: %q", answer)
 		}
-		var d firehose.PutRecordBatchOutput
+		var d awscall.PutRecordBatchOutput
 		_ = parsePutRecordBatch(answer, &d)
 	})
 }

@@ -277,8 +277,11 @@ func (sv *survey) precedes(e *entry, live *generation) bool {
 	if live.read > 0 {
 		return false
 	}
-	if len(live.names) > 0 && sv.paths[live.names[0]] != nil {
-		return sv.compareAge(e, sv.paths[live.names[0]]) < 0
+	for _, name := range live.names {
+		// Other names of a hard link tell nothing.
+		if root, _ := sv.family(name); root == live.chain.path && sv.paths[name] != nil {
+			return sv.compareAge(e, sv.paths[name]) < 0
+		}
 	}
 	return e.st.mtime < live.st.mtime
 }

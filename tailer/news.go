@@ -13,11 +13,12 @@ func (f *Follower) since(k *generation) int64 {
 // newer says that e holds what its path held after k, which was discovered at since. A name tells that it does, where k has been rotated too: a clock
 // that is set back changes nothing then. That it does not only times tell: a copy of what k held later has the name of an older body.
 func (sv *survey) newer(e *entry, k *generation, since int64) bool {
-	if k != nil && len(k.names) > 0 {
+	if k != nil {
 		root, ours := sv.family(e.path)
-		other, theirs := sv.family(k.names[0])
-		if k.names[0] != other && root == other && ours.older(theirs) > 0 {
-			return true
+		for _, name := range k.names {
+			if other, theirs := sv.family(name); name != other && root == other && ours.older(theirs) > 0 {
+				return true
+			}
 		}
 	}
 	return e.st.mtime >= since && (e.st.birth == 0 || e.st.birth >= since)

@@ -196,7 +196,10 @@ func (w *world) do(words []string) error {
 		return os.WriteFile(filepath.Join(w.state, "offsets.db"), []byte(strings.Repeat("garbage ", 8<<10)), 0o600)
 	case "forget-inodes": // as after a reboot that numbered the devices anew
 		return w.renumber()
-	case "status":
+	case "status": // prints what the follower knows, and what has come so far
+		for _, d := range w.got {
+			w.t.Logf("came: %s of %s flags %d", d.name(), d.source.Generation, d.flags)
+		}
 		w.t.Logf("%+v", w.f.Status())
 		for _, g := range w.f.gens {
 			w.t.Logf("%s %s names %v size %d read %d lost %d drained %v final %v err %v active %v ends %d", g.chain.path, g.source.Generation, g.names, g.size, g.read,

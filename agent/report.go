@@ -7,8 +7,8 @@ import (
 	"github.com/kinetail/kinetail/agent/status"
 )
 
-// Report logs a line for each flow that says what was delivered since the snapshot before and how far behind it is.
-func Report(log *slog.Logger, before, now *status.Snapshot) {
+// Report logs a line for each flow that says what was delivered since the snapshot before and how far behind it is. what is its message.
+func Report(log *slog.Logger, what string, before, now *status.Snapshot) {
 	was := map[string]status.Flow{}
 	for _, f := range before.Flows {
 		was[f.Name] = f
@@ -28,7 +28,7 @@ func Report(log *slog.Logger, before, now *status.Snapshot) {
 		if f.GapBytes > 0 || f.FileGaps > 0 {
 			args = append(args, "gaps", f.FileGaps, "gap_bytes", f.GapBytes)
 		}
-		log.Info("delivered", args...)
+		log.Info(what, args...)
 	}
 }
 

@@ -17,7 +17,11 @@ type Counters struct {
 }
 
 // Skipped is a path that matches and is not followed.
-type Skipped struct{ Path, Reason string }
+type Skipped struct {
+	Path, Reason string
+	// Failed: it could not be looked at, and so what it holds is missing. Else it is nothing to follow.
+	Failed bool
+}
 
 // GenerationStatus is how far one generation is. Sizes, offsets and lag are in bytes.
 type GenerationStatus struct {

@@ -101,7 +101,8 @@ func (f *Follower) survey(w *walk) *survey {
 	f.mu.Lock()
 	f.skipped = f.skipped[:0:0]
 	for _, path := range slices.Sorted(maps.Keys(sv.skipped)) {
-		f.skipped = append(f.skipped, Skipped{Path: path, Reason: sv.skipped[path]})
+		e := sv.paths[path]
+		f.skipped = append(f.skipped, Skipped{Path: path, Reason: sv.skipped[path], Failed: e != nil && e.err != nil})
 	}
 	f.mu.Unlock()
 	return sv

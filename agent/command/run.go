@@ -38,6 +38,14 @@ type runFlags struct {
 	level    *slog.LevelVar // of the agent's log
 }
 
+// done is what became of the records that the log reports.
+func (f runFlags) done() string {
+	if f.dryRun {
+		return "would be delivered; nothing was sent, nothing is remembered"
+	}
+	return "delivered"
+}
+
 func newRun() *cobra.Command {
 	var f runFlags
 	c := &cobra.Command{
@@ -57,7 +65,7 @@ no offset is read or written. With --dry-run --inspect, the lines of standard in
   kinetail run -c kinetail.hcl --dry-run --once
   kinetail run -c kinetail.hcl --dry-run --inspect < sample.log
   zcat old.log.gz | kinetail run -c kinetail.hcl --stdin nginx`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd, f) },
 	}
 	configFlag(c, &f.path)
@@ -157,7 +165,7 @@ func runAgent(ctx context.Context, cmd *cobra.Command, f runFlags, a *agent.Agen
 	err := a.Run(ctx)
 	cancel()
 	running.Wait()
-	agent.Report(log, started, a.Summary())
+	agent.Report(log, f.done(), started, a.Summary())
 	if err == nil && f.once {
 		return unfinished(a, log)
 	}
@@ -193,7 +201,7 @@ func watch(helpers, running context.Context, cmd *cobra.Command, f runFlags, a *
 			return
 		case <-report.C:
 			now := a.Summary()
-			agent.Report(log, before, now)
+			agent.Report(log, f.done(), before, now)
 			agent.Remind(log, now)
 			if sent(now) == sent(before) {
 				debug.FreeOSMemory() // nothing goes out: what the last burst, or the start, took is given back
@@ -219,6 +227,8 @@ func reload(ctx context.Context, f runFlags, a *agent.Agent, log *slog.Logger) {
 		a.RejectedConfig(text)
 		return
 	}
+	log.Info("reloading: what has changed is stopped first, which may take shutdown_timeout where a destination takes nothing",
+		"config", f.path, "shutdown_timeout", cfg.Agent.ShutdownTimeout)
 	change, err := a.Reload(ctx, cfg)
 	if err != nil {
 		log.Error("reload: the old configuration stays in force", "config", f.path, "error", err)
@@ -248,16 +258,24 @@ func onceProgress(s *status.Snapshot, started time.Time) string {
 		humanize.IBytes(uint64(committed)), humanize.IBytes(uint64(size)), humanize.IBytes(uint64(rate)))
 }
 
-// unfinished says what --once has left, which is no failure: lines that have no end yet.
+// unfinished says what --once has left: lines that have no end yet, which are no failure, and files that cannot be read, which are one.
 func unfinished(a *agent.Agent, log *slog.Logger) error {
+	var unreadable []string
 	for _, f := range a.Snapshot().Flows {
+		unreadable = append(unreadable, f.Unreadable()...)
 		for _, file := range f.Files {
-			if left := file.Size - file.Committed; left > 0 {
+			if left := file.Size - file.Committed; left > 0 && !file.Broken() {
 				log.Warn("the last line has no line end; it is left for a later run", "flow", f.Name, "path", file.Path, "bytes", left)
 			}
 		}
 	}
-	return nil
+	switch len(unreadable) {
+	case 0:
+		return nil
+	case 1:
+		return fmt.Errorf("a file could not be read: %s (see 'kinetail doctor')", unreadable[0])
+	}
+	return fmt.Errorf("%d files could not be read, the first: %s (see 'kinetail doctor')", len(unreadable), unreadable[0])
 }
 
 // newLogger writes structured logs for people or for programs, from a level on that can be changed.

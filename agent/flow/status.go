@@ -54,7 +54,7 @@ func addFiles(all *status.Flow, st tailer.Status, now time.Time) {
 		all.Files = append(all.Files, file)
 	}
 	for _, s := range st.Skipped {
-		all.Skipped = append(all.Skipped, status.Skipped{Path: s.Path, Reason: s.Reason})
+		all.Skipped = append(all.Skipped, status.Skipped{Path: s.Path, Reason: s.Reason, Failed: s.Failed})
 	}
 	all.FilesFollowed += st.FilesFollowed
 	all.LagBytes += st.LagBytes

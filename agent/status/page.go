@@ -217,7 +217,7 @@ func (p *page) files(n int, f *Flow) {
 		}
 		p.tag("td", "n", age)
 		class := ""
-		if file.broken() {
+		if file.Broken() {
 			class = "off"
 		}
 		p.tag("td", class, file.State)
@@ -254,15 +254,15 @@ func (f *Flow) Interesting(most int) (files []*File, rest int) {
 	var others []*File
 	for i := range f.Files {
 		file := &f.Files[i]
-		if file.broken() || file.Size > file.Committed {
+		if file.Broken() || file.Size > file.Committed {
 			files = append(files, file)
 		} else {
 			others = append(others, file)
 		}
 	}
 	slices.SortStableFunc(files, func(a, b *File) int {
-		if a.broken() != b.broken() {
-			return map[bool]int{true: -1, false: 1}[a.broken()]
+		if a.Broken() != b.Broken() {
+			return map[bool]int{true: -1, false: 1}[a.Broken()]
 		}
 		return int(b.LagSeconds*1000) - int(a.LagSeconds*1000)
 	})

@@ -162,7 +162,7 @@ func TestProblems(t *testing.T) {
 		"unreachable": {func(s *Snapshot) {
 			d := &s.Flows[0].Destinations[0]
 			d.Counters["RecordsSent"], d.LastError, d.LastErrorTime = 0, "dial tcp: no route to host", &at
-		}, []string{"wrong: flow access: stream clickstream has taken nothing for a minute: dial tcp"}},
+		}, []string{"wrong: flow access: stream clickstream has taken nothing for 56 s: dial tcp"}},
 		"late, nobody knows why": {func(s *Snapshot) { s.Flows[0].LagSeconds = 3700 }, []string{"slow: flow access is 1 h 1 min behind"}},
 		"dead letters":           {func(s *Snapshot) { s.Flows[0].Destinations[1].Counters["RecordsDeadLettered"] = 3 }, []string{"note: flow access: 3 records for delivery stream archive"}},
 	} {
@@ -202,7 +202,7 @@ func TestThePageEscapesEverything(t *testing.T) {
 		f := &s.Flows[i]
 		f.Name, f.State, f.Error = evil, evil, evil
 		f.Files = append(f.Files, File{Path: evil, Names: []string{evil}, State: evil})
-		f.Skipped = []Skipped{{evil, evil}}
+		f.Skipped = []Skipped{{Path: evil, Reason: evil}}
 		for j := range f.Destinations {
 			d := &f.Destinations[j]
 			d.Name, d.Metric, d.CircuitReason, d.LastError = evil, "KinesisStream:"+evil, evil, evil

@@ -116,6 +116,8 @@ type File struct {
 type Skipped struct {
 	Path   string `json:"path"`
 	Reason string `json:"reason"`
+	// Failed: it could not be looked at, so what it holds is missing. Else it is nothing to follow.
+	Failed bool `json:"failed,omitempty"`
 }
 
 // Destination is one emit block's part of a Snapshot. The counters are those of emit.Counters, since the process started.

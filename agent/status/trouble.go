@@ -145,17 +145,7 @@ func (f *Flow) problems(now time.Time) []Problem {
 			"if it does not fall: is memory_limit or max_requests small for what is written, or a step slow? kinetail tap " + f.Name + " shows what goes through.",
 		})
 	}
-	var unreadable []string
-	for i := range f.Files {
-		if file := &f.Files[i]; file.broken() {
-			why := file.State
-			if !strings.Contains(why, file.Path) {
-				why = file.Path + ": " + why
-			}
-			unreadable = append(unreadable, why)
-		}
-	}
-	if len(unreadable) > 0 {
+	if unreadable := f.Unreadable(); len(unreadable) > 0 {
 		what := fmt.Sprintf("flow %s: %d files cannot be read; %s", f.Name, len(unreadable), unreadable[0])
 		if len(unreadable) == 1 {
 			what = "flow " + f.Name + ": a file cannot be read: " + unreadable[0]
@@ -171,8 +161,30 @@ func (f *Flow) problems(now time.Time) []Problem {
 	return all
 }
 
-// broken says whether the file cannot be read now.
-func (f *File) broken() bool {
+// Unreadable are the files that should be followed and cannot be read, each with the reason.
+func (f *Flow) Unreadable() []string {
+	var all []string
+	add := func(path, why string) {
+		if !strings.Contains(why, path) {
+			why = path + ": " + why
+		}
+		all = append(all, why)
+	}
+	for i := range f.Files {
+		if file := &f.Files[i]; file.Broken() {
+			add(file.Path, file.State)
+		}
+	}
+	for _, skipped := range f.Skipped {
+		if skipped.Failed {
+			add(skipped.Path, skipped.Reason)
+		}
+	}
+	return all
+}
+
+// Broken says whether the file cannot be read now.
+func (f *File) Broken() bool {
 	return f.State != "following" && f.State != "drained" && f.State != "final"
 }
 
@@ -186,7 +198,7 @@ func (d *Destination) problem(f *Flow, now time.Time) *Problem {
 	switch {
 	case r.Records == 0 && d.QueuedRecords > 0 && fresh:
 		return &Problem{
-			Broken, "flow " + f.Name + ": " + d.title() + " has taken nothing for a minute: " + d.LastError,
+			Broken, "flow " + f.Name + ": " + d.title() + " has taken nothing for " + Age(r.Seconds) + ": " + d.LastError,
 			"it is tried again by itself, without end. Look at the way there (network, proxy, the service's health page).",
 		}
 	case r.Throttled > 0 && (f.LagSeconds >= lateAfter || f.LagSeconds >= growingAfter && f.LagTrend > still):

@@ -46,7 +46,7 @@ Exit code 1 if a flow could not be converted; it stands in the result as a comme
   kinetail convert /etc/aws-kinesis/agent.json --dual=-kinetail > kinetail.hcl
   kinetail convert /etc/aws-kinesis/agent.json --checkpoints /var/run/aws-kinesis-agent/checkpoints --dry-run > /dev/null
   kinetail convert /etc/aws-kinesis/agent.json -o json | jq '.report[] | select(.verdict == "no counterpart")'`,
-		Args: cobra.ExactArgs(1),
+		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.dual != "" && f.checkpoints != "" {
 				return usageError("--dual is to run both agents, --checkpoints to switch over: use one after the other")

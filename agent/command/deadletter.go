@@ -35,7 +35,7 @@ func newDeadLetter() *cobra.Command {
 state_dir/dead-letter/FLOW/DESTINATION.jsonl, one JSON object a line, with the reason, the file and the byte range. Nothing removes it from there
 but 'kinetail dead-letter send', or you: the files may be moved or removed while the agent runs.`,
 		Example: "  kinetail dead-letter list\n  kinetail dead-letter show access\n  kinetail dead-letter send access kinesis",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(newDeadLetterList(), newDeadLetterShow(), newDeadLetterSend())
@@ -61,7 +61,7 @@ func newDeadLetterList() *cobra.Command {
 		Short:   "Count the dead letters of each flow and destination",
 		Long:    "list counts the dead letters of each flow and destination (the name of an emit block), with their sizes, reasons, oldest and newest.",
 		Example: "  kinetail dead-letter list\n  kinetail dead-letter list -o json | jq '.[] | select(.letters > 0)'",
-	}, f, cobra.MaximumNArgs(2), func(cmd *cobra.Command) error { return listLetters(cmd, f) })
+	}, f, takes(0, 2), func(cmd *cobra.Command) error { return listLetters(cmd, f) })
 	outputFlag(c, &f.output)
 	return c
 }
@@ -201,7 +201,7 @@ func newDeadLetterShow() *cobra.Command {
 		Long: `show prints dead letters: what was refused, why, and where it came from. What could do something to a terminal is quoted.
 With --raw it prints the bytes of the records as they are, each with a line end if it has none.`,
 		Example: "  kinetail dead-letter show access\n  kinetail dead-letter show access kinesis --reason too_large --limit 1\n  kinetail dead-letter show access --raw > refused.log\n  kinetail dead-letter show -o json | jq -r .reason | sort | uniq -c",
-	}, f, cobra.MaximumNArgs(2), func(cmd *cobra.Command) error {
+	}, f, takes(0, 2), func(cmd *cobra.Command) error {
 		if raw && f.output == "json" {
 			return usageError("--raw and -o json say different things: use one")
 		}
@@ -319,7 +319,7 @@ agent may run meanwhile. Ctrl-C stops it: what was accepted until then is remove
 Letters that a step refused (parse_error, oversize, ...) were never encoded for the destination: they are sent, as they are, only if --reason
 names their reason. Exit code 1 if any letter that was meant is left.`,
 		Example: "  kinetail dead-letter send access --dry-run\n  kinetail dead-letter send access kinesis\n  kinetail dead-letter send access kinesis --reason refused --timeout 10m",
-	}, f, cobra.RangeArgs(1, 2), func(cmd *cobra.Command) error {
+	}, f, takes(1, 2), func(cmd *cobra.Command) error {
 		if o.timeout <= 0 {
 			return usageError("--timeout %s: use a time above 0, as 5m", o.timeout)
 		}

@@ -29,7 +29,7 @@ many lines were lost, repeated and out of order. Everything happens on this mach
 
 Exit code 1 if anything was lost or out of order.`,
 		Example: "  kinetail demo\n  kinetail demo --lines 200000 --rate 7000 --rotations 20\n  kinetail demo --faults kill --keep\n  kinetail demo -o json | tail -n 1 | jq .lost",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case o.Lines < 1 || o.Lines > 10_000_000:

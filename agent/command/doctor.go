@@ -43,7 +43,7 @@ Exit code 0 if nothing keeps records from being delivered, 1 if something does, 
 With --bundle, the findings, the configuration, the agent's status and its last log lines are written to an archive for support. What looks like a secret is
 removed; records and dead letters are never in it. Look at it before you give it away.`,
 		Example: "  kinetail doctor\n  sudo kinetail doctor --user kinetail\n  kinetail doctor -o json | jq '.[] | select(.level == \"problem\")'\n  sudo kinetail doctor --bundle kinetail-support.tar.gz",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runDoctor(cmd, f) },
 	}
 	configFlag(c, &f.path)
@@ -141,11 +141,9 @@ func (f *doctorFlags) load(r *doctor.Report) (cfg *config.Config, wrong bool) {
 		return cfg, false
 	}
 	r.Add("configuration", doctor.Problem, "correct it, and see kinetail validate", plainText(diags))
-	if good := agent.LastGood(config.StateDir(f.path, configOptions())); good != "" {
-		if cfg, again := config.Load(good, configOptions()); !again.HasErrors() {
-			r.Add("configuration", doctor.Note, "", "what follows is about the last configuration that ran, "+good)
-			return cfg, true
-		}
+	if cfg := loadLastGood(f.path, configOptions()); cfg != nil {
+		r.Add("configuration", doctor.Note, "", "what follows is about the last configuration that ran, "+agent.LastGood(cfg.Agent.StateDir))
+		return cfg, true
 	}
 	return nil, true
 }

@@ -36,7 +36,7 @@ itself. It ends as soon as nothing is left, or after --timeout.
 Exit code 0 only if nothing is left; else 1, and the files with what is left of them. Stop what writes the logs first: a file that grows faster
 than it is delivered is never done, and a last line without its line end is left.`,
 		Example: "  kinetail drain --timeout 110s\n  kinetail drain && systemctl poweroff\n  kinetail drain -o json | jq '.left[].path'",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.timeout <= 0 {
 				return usageError("--timeout %s: use a time above 0, as 110s", f.timeout)

@@ -18,10 +18,8 @@ func loadToRun(cmd *cobra.Command, f runFlags) (cfg *config.Config, wrong string
 	if !diags.HasErrors() {
 		return cfg, "", nil
 	}
-	if good := agent.LastGood(config.StateDir(f.path, configOptions())); good != "" && !f.dryRun && !f.once {
-		opts := runOptions(f.metadata)
-		opts.BaseDir = filepath.Dir(f.path)
-		if cfg, again := config.Load(good, opts); !again.HasErrors() {
+	if !f.dryRun && !f.once {
+		if cfg := loadLastGood(f.path, runOptions(f.metadata)); cfg != nil {
 			return cfg, plainText(diags), nil
 		}
 	}
@@ -29,6 +27,20 @@ func loadToRun(cmd *cobra.Command, f runFlags) (cfg *config.Config, wrong string
 		return nil, "", err
 	}
 	return nil, "", fmt.Errorf("%w%w", hidden{errUsage}, errPrinted)
+}
+
+// loadLastGood loads the last configuration that ran instead of the one at path, which is wrong; nil if there is none.
+func loadLastGood(path string, opts config.Options) *config.Config {
+	good := agent.LastGood(config.StateDir(path, configOptions()))
+	if good == "" {
+		return nil
+	}
+	opts.BaseDir = filepath.Dir(path)
+	cfg, diags := config.Load(good, opts)
+	if diags.HasErrors() {
+		return nil
+	}
+	return cfg
 }
 
 // rememberGood keeps a configuration that runs for the day when the one on disk is wrong.

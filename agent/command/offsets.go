@@ -28,7 +28,7 @@ func newOffsets() *cobra.Command {
 		Long: `kinetail remembers in state_dir how far it has delivered each file, so that a restart neither loses nor repeats. list shows that, also
 beside a running agent. set and forget change it; the agent must not run then.`,
 		Example: "  kinetail offsets list\n  kinetail offsets set access /var/log/nginx/access.log end\n  kinetail offsets forget access /var/log/nginx/access.log",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(newOffsetsList(), newOffsetsSet(), newOffsetsForget())
@@ -48,7 +48,7 @@ func newOffsetsList() *cobra.Command {
 		Long: `list shows what is remembered of each file: how far it is delivered, and how large it was when the agent last looked. It reads what is
 committed, up to a second behind a running agent. Files that are delivered for good (rotated away, and quiet) are listed with --all.`,
 		Example: "  kinetail offsets list\n  kinetail offsets list access --all\n  kinetail offsets list -o json | jq '.[] | select(.size > .offset)'",
-		Args:    usageArgs(cobra.MaximumNArgs(1)),
+		Args:    usageArgs(takes(0, 1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return listOffsets(cmd, &f, append(args, "")[0])
 		},
@@ -158,7 +158,7 @@ begins an event. FILE may also be a generation, as list shows it.
 
 Each change is noted in state_dir/offsets.log.`,
 		Example: "  kinetail offsets set access /var/log/nginx/access.log beginning\n  kinetail offsets set access /var/log/nginx/access.log end --yes\n  kinetail offsets set access /var/log/nginx/access.log.1 1048576",
-		Args:    usageArgs(cobra.ExactArgs(3)),
+		Args:    usageArgs(takes(3, 3)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			to, err := parsePosition(args[2])
 			if err != nil {
@@ -197,7 +197,7 @@ will be delivered again or skipped, and asks. FILE may also be a generation, as 
 
 Each change is noted in state_dir/offsets.log.`,
 		Example: "  kinetail offsets forget access /var/log/nginx/access.log\n  kinetail offsets forget old-flow --yes",
-		Args:    usageArgs(cobra.RangeArgs(1, 2)),
+		Args:    usageArgs(takes(1, 2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return changeOffsets(cmd, &f, args[0], func(o *offsets) error {
 				if len(args) == 2 {

@@ -52,7 +52,7 @@ own; the flags go before. It needs kinesis:ListShards, kinesis:GetShardIterator 
   kinetail read --stream web-access --from beginning --limit 100 -o raw
   kinetail read --stream web-access --from beginning --once --verify-ids
   kinetail read --stream web-access --for 10m --checkpoint /tmp/web-access.json`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {
 				return err

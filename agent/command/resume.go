@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kinetail/kinetail/agent/config"
 	"github.com/kinetail/kinetail/agent/status"
 )
 
@@ -26,7 +25,7 @@ It is needed where the service has refused more records in a minute than dead_le
 more, for so many refusals mostly mean that something is wrong with all records. Look at those that were refused, mend their cause, and resume;
 up to max_rate records a minute may become dead letters again.`,
 		Example: "  kinetail resume access\n  kinetail dead-letter show access && kinetail resume access",
-		Args:    cobra.ExactArgs(1),
+		Args:    takes(1, 1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return resume(cmd, path, output, args[0]) },
 	}
 	configFlag(c, &path)
@@ -35,9 +34,9 @@ up to max_rate records a minute may become dead letters again.`,
 }
 
 func resume(cmd *cobra.Command, path, output, flow string) error {
-	cfg, diags := config.Load(path, configOptions())
-	if diags.HasErrors() {
-		return usageError("the configuration %s is wrong: see 'kinetail validate -c %s'", path, path)
+	cfg, err := loadToAsk(path)
+	if err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), 10*time.Second)
 	defer cancel()

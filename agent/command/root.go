@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -61,7 +62,7 @@ Start with:
   kinetail run -c kinetail.hcl        run it`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		Args:          noArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -86,6 +87,35 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 		}
 		if err := check(cmd, args); err != nil {
 			return usageError("%w (see '%s --help')", err, cmd.CommandPath())
+		}
+		return nil
+	}
+}
+
+// noArgs is of commands without arguments; most who give one mean the configuration.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if cmd.HasSubCommands() {
+		err := fmt.Errorf("there is no command '%s %s'", cmd.CommandPath(), args[0])
+		cmd.SuggestionsMinimumDistance = 2
+		if alike := cmd.SuggestionsFor(args[0]); len(alike) > 0 {
+			err = fmt.Errorf("%w; did you mean '%s %s'?", err, cmd.CommandPath(), alike[0])
+		}
+		return err
+	}
+	if cmd.Flags().Lookup("config") != nil {
+		return fmt.Errorf("%s takes no argument; the configuration is named with -c: %s -c %s", cmd.Name(), cmd.CommandPath(), args[0])
+	}
+	return fmt.Errorf("%s takes no argument, not %q", cmd.Name(), args[0])
+}
+
+// takes is of commands with so many arguments; their usage line names them.
+func takes(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < least || len(args) > most {
+			return fmt.Errorf("wrong number of arguments: write %s", strings.TrimSuffix(cmd.UseLine(), " [flags]"))
 		}
 		return nil
 	}

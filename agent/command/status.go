@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -14,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/kinetail/kinetail/agent/config"
 	"github.com/kinetail/kinetail/agent/status"
 )
 
@@ -41,7 +41,7 @@ host alone and holds a secret, so that other users of the host do not see it.`,
   kinetail status -o json | jq '.flows[].lag_seconds'
   kinetail status --file /var/log/nginx/access.log.1 && rm /var/log/nginx/access.log.1
   kinetail status --page`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runStatus(cmd, f) },
 	}
 	configFlag(c, &f.path)
@@ -58,9 +58,9 @@ host alone and holds a secret, so that other users of the host do not see it.`,
 func runStatus(cmd *cobra.Command, f statusFlags) error {
 	stateDir := ""
 	if f.control == "" {
-		cfg, diags := config.Load(f.path, configOptions())
-		if diags.HasErrors() {
-			return usageError("the configuration %s is wrong (see 'kinetail validate -c %s'), so the agent's control socket is not known: name it with --control", f.path, f.path)
+		cfg, err := loadToAsk(f.path)
+		if err != nil {
+			return fmt.Errorf("%w, or name the socket with --control", err)
 		}
 		f.control, stateDir = controlOf(cfg), cfg.Agent.StateDir
 	}

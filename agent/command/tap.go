@@ -71,9 +71,9 @@ func runTap(cmd *cobra.Command, f tapFlags) error {
 		return usageError("--limit %d: use a number of records above 0", f.ask.Limit)
 	}
 	if f.control == "" {
-		cfg, diags := config.Load(f.path, configOptions())
-		if diags.HasErrors() {
-			return usageError("the configuration %s is wrong (see 'kinetail validate -c %s'), so the agent's control socket is not known: name it with --control", f.path, f.path)
+		cfg, err := loadToAsk(f.path)
+		if err != nil {
+			return fmt.Errorf("%w, or name the socket with --control", err)
 		}
 		f.control = controlOf(cfg)
 	}

@@ -38,7 +38,7 @@ lines of each go through the flow's steps, and what comes out is compared with w
 
 Exit code 0 if all pass, 1 if one fails, 2 if the configuration is wrong or has no tests.`,
 		Example: "  kinetail test\n  kinetail test -c kinetail.hcl\n  kinetail test -c /etc/kinetail/ --run 'health|errors'\n  kinetail test -o junit > report.xml",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runTests(cmd, f) },
 	}
 	configFlag(c, &f.path)

@@ -21,7 +21,7 @@ func newValidate() *cobra.Command {
 		Long: `validate reads the configuration as run does and shows every mistake with its place and what would be right, and hints about what is
 right but may surprise. It needs neither the network nor the files that the configuration names. Exit code 2 if there is a mistake.`,
 		Example: "  kinetail validate\n  kinetail validate -c kinetail.hcl\n  kinetail validate -c /etc/kinetail/ -o json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, diags := config.Load(path, configOptions())
 			if output == "json" {

@@ -183,7 +183,14 @@ func (f *Flow) Stop(ctx context.Context) error {
 			err := o.Destination.Flush(ctx)
 			if err != nil {
 				st := o.Destination.Status()
-				err = fmt.Errorf("%s: %d records were not acknowledged in time, they are read again at the next start: %w", st.Name, st.QueuedRecords, err)
+				why := err.Error()
+				if ctx.Err() != nil {
+					why = st.LastError // that the time is over is said; what took it, if anything is known
+				}
+				err = fmt.Errorf("%s: %d records were not delivered in time, they are read again at the next start", st.Name, st.QueuedRecords)
+				if why != "" {
+					err = fmt.Errorf("%w. The last error: %s", err, why)
+				}
 			}
 			errs <- err
 		}()

@@ -164,7 +164,7 @@ func TestStopSaysWhatADeadDestinationHolds(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 20e9)
 		defer cancel()
 		err := f.Stop(ctx)
-		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "dead: 2 records") {
+		if err == nil || err.Error() != "dead: 2 records were not delivered in time, they are read again at the next start" {
 			t.Errorf("Stop said %v", err)
 		}
 		if len(s.acked) != 0 {

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -202,7 +203,11 @@ func (l *shardList) tell(err error) {
 		l.log.Debug("list shards", "err", err)
 	case !l.denied:
 		l.denied = true
-		l.log.Info("the shards cannot be listed: records are spread by their keys' hashes. Allow kinesis:ListShards for fuller aggregates and a rate limit by shard", "err", fault.String())
+		hint := ""
+		if strings.Contains(fault.Code, "AccessDenied") { // of a stream that is not there, the first request says so
+			hint = ". Allow kinesis:ListShards for fuller aggregates and a rate limit by shard"
+		}
+		l.log.Info("the shards cannot be listed: records are spread by their keys' hashes"+hint, "err", fault.String())
 	}
 }
 

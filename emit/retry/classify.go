@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"syscall"
 
@@ -121,6 +122,9 @@ var notSent = []struct {
 
 func fromNetwork(err error) Fault {
 	f := Fault{Class: Transient, Message: err.Error()}
+	if at, ok := errors.AsType[*url.Error](err); ok {
+		f.Message = at.URL + ": " + at.Err.Error() // without what the SDK says around it, of an answer that there was not
+	}
 	if certificate(err) {
 		f.Class, f.Code = Configuration, "tls"
 		return f

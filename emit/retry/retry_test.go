@@ -189,3 +189,13 @@ func TestBackoff(t *testing.T) {
 		}
 	}
 }
+
+// People read where it was tried and what came of it, not the SDK's account of an answer that there was not.
+func TestUnreachableIsSaidShortly(t *testing.T) {
+	refused := &url.Error{Op: "Post", URL: "http://127.0.0.1:9/", Err: &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}}
+	err := &smithy.OperationError{ServiceID: "Kinesis", OperationName: "PutRecords", Err: &smithyhttp.RequestSendError{Err: refused}}
+	want := "connection refused: http://127.0.0.1:9/: dial tcp: connect: connection refused"
+	if got := Classify(fmt.Errorf("send 1 records: %w", err)).String(); got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}

@@ -64,8 +64,9 @@ build: ## the static binary, bin/kinetail
 
 size: build ## how large the binary is; fails above MAX_SIZE, and where something keeps the linker from leaving dead code out
 	@bytes=$$(wc -c <bin/kinetail) && echo "bin/kinetail has $$bytes bytes, $(MAX_SIZE) are allowed" && test $$bytes -le $(MAX_SIZE)
+	@# -N makes it another build of main: go would show what the linker printed again after every build of the same.
 	@# A call of reflect.Value.MethodByName with a name that is not constant, as in text/template, keeps every exported method alive.
-	@culprits=$$(CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -tags $(TAGS) $(GCFLAGS) -ldflags '$(LDFLAGS) -dumpdep' -o /dev/null ./agent/cmd/kinetail 2>&1 | \
+	@culprits=$$(CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -tags $(TAGS) $(GCFLAGS) -gcflags=github.com/kinetail/kinetail/agent/cmd/kinetail=-N -ldflags '-s -w -dumpdep' -o /dev/null ./agent/cmd/kinetail 2>&1 | \
 		awk '/<ReflectMethod>/ { print $$1 }' | sort -u) && if [ -n "$$culprits" ]; then printf 'these keep all methods of all types in the binary:\n%s\n' "$$culprits"; exit 1; fi
 
 demo: build ## no cloud account, no network: rotation, throttling, a kill -9, and the verdict

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	_ "github.com/kinetail/kinetail/agent/zones"
+	_ "github.com/kinetail/kinetail/agent/zones" // time zones by name, on hosts without a tz database too
 	"github.com/kinetail/kinetail/pipeline"
 )
 

@@ -199,58 +199,34 @@ func writeTestsJSON(w io.Writer, run testRun) error {
 	return json.NewEncoder(w).Encode(report)
 }
 
-// The elements of JUnit's report that readers of it agree on.
-type (
-	junitSuites struct {
-		XMLName  xml.Name   `xml:"testsuites"`
-		Tests    int        `xml:"tests,attr"`
-		Failures int        `xml:"failures,attr"`
-		Suite    junitSuite `xml:"testsuite"`
-	}
-	junitSuite struct {
-		Name     string      `xml:"name,attr"`
-		Tests    int         `xml:"tests,attr"`
-		Failures int         `xml:"failures,attr"`
-		Cases    []junitCase `xml:"testcase"`
-	}
-	junitCase struct {
-		Name      string         `xml:"name,attr"`
-		Classname string         `xml:"classname,attr"`
-		File      string         `xml:"file,attr"`
-		Line      int            `xml:"line,attr"`
-		Time      string         `xml:"time,attr"`
-		Failures  []junitFailure `xml:"failure"`
-	}
-	junitFailure struct {
-		Message string `xml:"message,attr"`
-		Text    string `xml:",chardata"`
-	}
-)
-
+// writeTestsJUnit writes the elements of JUnit's report that readers of it agree on.
 func writeTestsJUnit(w io.Writer, run testRun) error {
-	suite := junitSuite{Name: run.path, Tests: len(run.results), Failures: run.failed}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s<testsuites tests=\"%d\" failures=\"%d\">\n", xml.Header, len(run.results), run.failed)
+	fmt.Fprintf(&b, "  <testsuite name=\"%s\" tests=\"%d\" failures=\"%d\">\n", escaped(run.path), len(run.results), run.failed)
 	for _, r := range run.results {
-		c := junitCase{
-			Name: r.Test.Name, Classname: r.Test.Flow.Name, File: r.Test.Range.Filename, Line: r.Test.Range.Start.Line,
-			Time: fmt.Sprintf("%.6f", r.Took.Seconds()),
-		}
+		at := r.Test.Range
+		fmt.Fprintf(&b, "    <testcase name=\"%s\" classname=\"%s\" file=\"%s\" line=\"%d\" time=\"%.6f\">",
+			escaped(r.Test.Name), escaped(r.Test.Flow.Name), escaped(at.Filename), at.Start.Line, r.Took.Seconds())
 		for _, f := range r.Failures {
 			var text bytes.Buffer
 			if err := run.writeFailure(&text, f, config.TextOptions{}); err != nil {
 				return err
 			}
-			c.Failures = append(c.Failures, junitFailure{Message: f.Summary, Text: text.String()})
+			fmt.Fprintf(&b, "\n      <failure message=\"%s\">%s</failure>", escaped(f.Summary), escaped(text.String()))
 		}
-		suite.Cases = append(suite.Cases, c)
+		if len(r.Failures) > 0 {
+			b.WriteString("\n    ")
+		}
+		b.WriteString("</testcase>\n")
 	}
-	if _, err := io.WriteString(w, xml.Header); err != nil {
-		return err
-	}
-	e := xml.NewEncoder(w)
-	e.Indent("", "  ")
-	if err := e.Encode(junitSuites{Tests: suite.Tests, Failures: suite.Failures, Suite: suite}); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, "\n")
+	b.WriteString("  </testsuite>\n</testsuites>\n")
+	_, err := w.Write(b.Bytes())
 	return err
+}
+
+func escaped(s string) string {
+	var b strings.Builder
+	_ = xml.EscapeText(&b, []byte(s)) // a Builder takes everything
+	return b.String()
 }

@@ -1,10 +1,10 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -51,7 +51,7 @@ func (b *body) pairs() []pair {
 			all = append(all, pair{name, a.NameRange, a.Expr})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b pair) int { return cmp.Compare(a.at.Start.Byte, b.at.Start.Byte) })
+	sort.SliceStable(all, func(i, j int) bool { return all[i].at.Start.Byte < all[j].at.Start.Byte })
 	if len(all) == 0 && !b.has("fields") {
 		b.need("fields", "a field", exampleField[b.step.Kind])
 	}

@@ -1,9 +1,9 @@
 package read
 
 import (
-	"cmp"
 	"maps"
 	"slices"
+	"sort"
 
 	"github.com/kinetail/kinetail/pipeline/record"
 )
@@ -75,7 +75,8 @@ func (v *Verifier) Verdict() Verdict {
 	out := v.verdict
 	out.Generations = len(v.files)
 	for _, generation := range slices.Sorted(maps.Keys(v.files)) {
-		spans := slices.SortedFunc(maps.Keys(v.files[generation]), func(a, b span) int { return cmp.Compare(a.start, b.start) })
+		spans := slices.Collect(maps.Keys(v.files[generation]))
+		sort.Slice(spans, func(i, j int) bool { return spans[i].start < spans[j].start })
 		end := spans[0].start
 		for _, s := range spans { // they overlap where streams of a container are interleaved
 			if s.start > end {

@@ -3,6 +3,7 @@ package status
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 )
@@ -54,7 +55,9 @@ func (s *Snapshot) Problems(now time.Time) []Problem {
 		})
 	}
 	order := []string{Broken, Slow, Note}
-	slices.SortStableFunc(all, func(a, b Problem) int { return slices.Index(order, a.Severity) - slices.Index(order, b.Severity) })
+	sort.SliceStable(all, func(i, j int) bool {
+		return slices.Index(order, all[i].Severity) < slices.Index(order, all[j].Severity)
+	})
 	return all
 }
 

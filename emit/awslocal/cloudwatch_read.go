@@ -3,6 +3,7 @@ package awslocal
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 )
@@ -17,7 +18,9 @@ func (d MetricDatum) metricID() string {
 }
 
 func sortedDimensions(dims []Dimension) []Dimension {
-	return slices.SortedFunc(slices.Values(dims), func(a, b Dimension) int { return cmp.Compare(a.Name, b.Name) })
+	out := slices.Clone(dims)
+	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
+	return out
 }
 
 // MetricStats sums a metric up over all time. Its dimensions must be the ones given, in any order.

@@ -2,7 +2,6 @@ package awslocal
 
 import (
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 // maxBody bounds what is read of any request: a PutRecords call of 10 MiB in base64 with its JSON stays far below.

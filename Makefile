@@ -15,8 +15,7 @@ LDFLAGS := -s -w -funcalign=16 -X $(STAMP).Version=$(VERSION) -X $(STAMP).Commit
 # HTTP/2 is never spoken (emit/awsconfig), so net/http need not bring it: half a megabyte.
 TAGS    := nethttpomithttp2
 
-# What no line passes through is compiled without inlining, which would make it 1.6 MB larger and nothing faster that anybody waits for, and without
-# slices that are made on the stack or the heap, according to their length: 40 KB.
+# What no line passes through is compiled without inlining, which would make it 1.6 MB larger and nothing faster that anybody waits for.
 COLD    := github.com/aws/... github.com/hashicorp/... github.com/zclconf/... github.com/spf13/... golang.org/x/text/... vendor/golang.org/x/net/... \
 	vendor/golang.org/x/text/... crypto/tls crypto/x509/... \
 	$(addprefix crypto/,dsa des ecdh ecdsa ed25519 elliptic hpke mlkem rc4 rsa) \
@@ -24,7 +23,7 @@ COLD    := github.com/aws/... github.com/hashicorp/... github.com/zclconf/... gi
 	crypto/sha3 archive/tar compress/flate compress/gzip encoding/asn1 encoding/csv encoding/json encoding/pem encoding/xml errors flag fmt html \
 	log/... math/big mime/... net/... os/exec os/user reflect regexp/syntax text/... go.etcd.io/... github.com/fsnotify/... github.com/nxadm/... \
 	github.com/rogpeppe/... $(addprefix github.com/kinetail/kinetail/,agent/... emit/awscall emit/awsconfig emit/awslocal/... emit/cloudwatch tailer/checkpoint)
-GCFLAGS := $(foreach p,$(COLD),-gcflags='$(p)=-l -d=variablemakethreshold=0')
+GCFLAGS := $(foreach p,$(COLD),-gcflags=$(p)=-l)
 
 # Bytes that the binary may have: 16 MiB.
 MAX_SIZE := 16777216

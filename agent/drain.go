@@ -97,6 +97,8 @@ func Remaining(s *status.Snapshot) []status.Left {
 		for _, d := range f.Destinations {
 			if d.CircuitOpen {
 				why = d.Name + ": " + d.CircuitReason
+			} else if d.Waits != "" {
+				why = d.Name + ": " + d.Waits
 			} else if why == "" && d.QueuedRecords > 0 && d.LastError != "" {
 				why = d.Name + ": " + d.LastError
 			}

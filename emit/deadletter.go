@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -76,6 +77,8 @@ type DeadLetters struct {
 	turn chan struct{} // holds one token: who has it owns the fields below
 	buf  bytes.Buffer
 	told bool // that it is full or that writing fails, until it works again
+	// waits is why somebody waits in Keep.
+	waits atomic.Pointer[string]
 }
 
 // NewDeadLetters opens nothing yet.
@@ -103,6 +106,17 @@ func fileName(s string) string {
 	return s
 }
 
+// Waits says why a flow cannot go on until letters can be written again; empty where none waits. It may be called on nil.
+func (d *DeadLetters) Waits() string {
+	if d == nil {
+		return ""
+	}
+	if why := d.waits.Load(); why != nil {
+		return *why
+	}
+	return ""
+}
+
 // Path is where the letters are.
 func (d *DeadLetters) Path() string { return d.path }
 
@@ -121,6 +135,7 @@ func (d *DeadLetters) Keep(ctx context.Context, letters ...DeadLetter) (dropped 
 	if err := d.encode(letters); err != nil {
 		return 0, err
 	}
+	defer d.waits.Store(nil)
 	for {
 		err := d.write(ctx)
 		if err == nil {
@@ -136,6 +151,8 @@ func (d *DeadLetters) Keep(ctx context.Context, letters ...DeadLetter) (dropped 
 			return len(letters), nil
 		}
 		d.tell("dead letters cannot be written: the flow waits", err)
+		why := err.Error()
+		d.waits.Store(&why)
 		timer := time.NewTimer(deadLetterRetry)
 		select {
 		case <-timer.C:

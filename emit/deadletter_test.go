@@ -111,11 +111,17 @@ func TestFullDeadLetters(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { _, err := d.Keep(context.Background(), letter); done <- err }()
 		synctest.Wait()
+		if !strings.Contains(d.Waits(), "max_size") {
+			t.Errorf("while it waits, Waits is %q", d.Waits())
+		}
 		if err := os.Remove(d.Path()); err != nil {
 			t.Fatal(err)
 		}
 		if err := <-done; err != nil || len(lines(t, d.Path())) != 1 {
 			t.Errorf("when there is room again: %v", err)
+		}
+		if d.Waits() != "" {
+			t.Errorf("when nobody waits: %q", d.Waits())
 		}
 		o.Drop = true
 		if n, err := NewDeadLetters(o).Keep(t.Context(), letter, letter); n != 2 || err != nil {

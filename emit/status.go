@@ -50,6 +50,8 @@ type Status struct {
 	// QueuedRecords and QueuedBytes wait to be sent or answered.
 	QueuedRecords, QueuedBytes int64
 	Circuit                    Circuit
-	LastError                  string
-	LastErrorTime              time.Time
+	// Waits is why dead letters cannot be written, while the flow waits for that; else empty.
+	Waits         string
+	LastError     string
+	LastErrorTime time.Time
 }

@@ -242,6 +242,9 @@ func changeOffsets(cmd *cobra.Command, f *offsetsFlags, flow string, change func
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	if len(store.Flows()) == 0 {
+		return fmt.Errorf("nothing is remembered in %s", dir)
+	}
 	if !slices.Contains(store.Flows(), flow) {
 		return fmt.Errorf("nothing is remembered of flow %s; there is something of: %s", safe([]byte(flow)), safe([]byte(strings.Join(store.Flows(), ", "))))
 	}

@@ -77,6 +77,8 @@ func runStatus(cmd *cobra.Command, f statusFlags) error {
 		s, err := status.Get(ctx, f.control)
 		if f.watch && isTerminal(out) {
 			_, _ = io.WriteString(out, "\033[H\033[2J")
+		} else if !first && f.output != "json" {
+			_, _ = io.WriteString(out, "\n")
 		}
 		switch {
 		case err != nil && (first || !f.watch):

@@ -125,6 +125,9 @@ func why(s *status.Snapshot, g *checkpoint.Generation, left int64) string {
 			if d.CircuitOpen {
 				return ": " + d.Name + " takes nothing: " + d.CircuitReason
 			}
+			if d.Waits != "" {
+				return ": dead letters of " + d.Name + " cannot be written: " + d.Waits
+			}
 		}
 		for _, file := range s.Flows[i].Files {
 			if file.Generation == g.ID && file.State != "following" && file.State != "drained" {

@@ -91,7 +91,7 @@ func destination(st emit.Status) status.Destination {
 	d := status.Destination{
 		Name: st.Name, Kind: st.Kind, Metric: st.Metric, Counters: map[string]int64{},
 		QueuedRecords: st.QueuedRecords, QueuedBytes: st.QueuedBytes,
-		CircuitOpen: st.Circuit.Open, CircuitHeld: st.Circuit.Held, CircuitReason: st.Circuit.Reason, LastError: st.LastError,
+		CircuitOpen: st.Circuit.Open, CircuitHeld: st.Circuit.Held, CircuitReason: st.Circuit.Reason, Waits: st.Waits, LastError: st.LastError,
 	}
 	if !st.LastErrorTime.IsZero() {
 		d.LastErrorTime = &st.LastErrorTime

@@ -147,7 +147,7 @@ func TestProblems(t *testing.T) {
 		"nothing":             {func(*Snapshot) {}, nil},
 		"configuration":       {func(s *Snapshot) { s.ConfigError = "x.hcl:3: no" }, []string{"wrong: the configuration on disk is not in force"}},
 		"the state directory": {func(s *Snapshot) { s.Store.Error = "no space left" }, []string{"wrong: positions cannot be written"}},
-		"a flow that fails":   {func(s *Snapshot) { s.Flows[0].State, s.Flows[0].Error = StateFailed, "no region" }, []string{"wrong: flow access is failed: no region"}},
+		"a flow that fails":   {func(s *Snapshot) { s.Flows[0].State, s.Flows[0].Error = StateFailed, "no region" }, []string{"wrong: flow access has failed: no region"}},
 		"denied, and worse things first": {func(s *Snapshot) {
 			denied(s, 0)
 			s.Flows[0].FileGaps, s.Flows[0].GapBytes = 2, 5000
@@ -163,6 +163,9 @@ func TestProblems(t *testing.T) {
 			d := &s.Flows[0].Destinations[0]
 			d.Counters["RecordsSent"], d.LastError, d.LastErrorTime = 0, "dial tcp: no route to host", &at
 		}, []string{"wrong: flow access: stream clickstream has taken nothing for 56 s: dial tcp"}},
+		"dead letters cannot be written": {func(s *Snapshot) {
+			s.Flows[0].Destinations[1].Waits, s.Flows[0].LagSeconds = "the dead-letter file has reached max_size", 3700
+		}, []string{"wrong: flow access waits, for dead letters of delivery stream archive cannot be written: the dead-letter file has reached max_size"}},
 		"late, nobody knows why": {func(s *Snapshot) { s.Flows[0].LagSeconds = 3700 }, []string{"slow: flow access is 1 h 1 min behind"}},
 		"dead letters":           {func(s *Snapshot) { s.Flows[0].Destinations[1].Counters["RecordsDeadLettered"] = 3 }, []string{"note: flow access: 3 records for delivery stream archive"}},
 	} {

@@ -134,8 +134,10 @@ type Destination struct {
 	CircuitHeld   bool                    `json:"circuit_held,omitempty"` // until it is told to go on
 	CircuitReason string                  `json:"circuit_reason,omitempty"`
 	CircuitSince  *time.Time              `json:"circuit_since,omitempty"`
-	LastError     string                  `json:"last_error,omitempty"`
-	LastErrorTime *time.Time              `json:"last_error_time,omitempty"`
+	// Waits is why dead letters cannot be written, while the flow waits for that.
+	Waits         string     `json:"waits,omitempty"`
+	LastError     string     `json:"last_error,omitempty"`
+	LastErrorTime *time.Time `json:"last_error_time,omitempty"`
 	// Recent is nil right after the start.
 	Recent *Recent `json:"recent,omitempty"`
 }

@@ -83,6 +83,9 @@ func (s *Snapshot) stopping() []Problem {
 		f := &s.Flows[i]
 		if f.State == StateStarting || f.State == StateFailed || f.Error != "" {
 			what := "flow " + f.Name + " is " + f.State
+			if f.State == StateFailed {
+				what = "flow " + f.Name + " has failed"
+			}
 			next := ""
 			if f.Error != "" {
 				what += ": " + f.Error
@@ -96,6 +99,12 @@ func (s *Snapshot) stopping() []Problem {
 		}
 		for j := range f.Destinations {
 			d := &f.Destinations[j]
+			if d.Waits != "" {
+				all = append(all, Problem{
+					Broken, "flow " + f.Name + " waits, for dead letters of " + d.title() + " cannot be written: " + d.Waits,
+					"it goes on by itself within seconds when they can be. Nothing is lost while the files are there.",
+				})
+			}
 			if !d.CircuitOpen {
 				continue
 			}
@@ -131,14 +140,14 @@ func (f *Flow) problems(now time.Time) []Problem {
 	for i := range f.Destinations {
 		d := &f.Destinations[i]
 		p := d.problem(f, now)
-		explained = explained || d.CircuitOpen || p != nil && p.Severity != Note
+		explained = explained || d.CircuitOpen || d.Waits != "" || p != nil && p.Severity != Note
 		if p != nil {
 			all = append(all, *p)
 		}
 		if n := d.Counters["RecordsDeadLettered"]; n > 0 {
 			all = append(all, Problem{
-				Note, fmt.Sprintf("flow %s: %d records for %s are in the dead-letter file", f.Name, n, d.title()),
-				"kinetail dead-letter show " + f.Name + " says why; kinetail dead-letter send " + f.Name + " sends them again.",
+				Note, fmt.Sprintf("flow %s: %d records for %s became dead letters since the start", f.Name, n, d.title()),
+				"kinetail dead-letter list says which are still there; kinetail dead-letter show " + f.Name + " says why; kinetail dead-letter send " + f.Name + " sends them again.",
 			})
 		}
 	}

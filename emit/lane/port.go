@@ -189,6 +189,7 @@ func (p *Port) Status() emit.Status {
 	s := emit.Status{
 		Kind: e.o.Kind, Name: p.o.Name, Metric: e.o.Metric, Counters: &p.counters,
 		QueuedRecords: p.queued, QueuedBytes: p.queuedBytes,
+		Waits:   p.o.DeadLetters.Waits(),
 		Circuit: e.circuit, LastError: e.lastError, LastErrorTime: e.lastErrorTime,
 	}
 	if p.circuit.Open {

@@ -216,7 +216,7 @@ func (d *destination) Close() error {
 
 // Status implements emit.Destination.
 func (d *destination) Status() emit.Status {
-	s := emit.Status{Kind: d.kind, Name: d.name, Counters: &d.counters}
+	s := emit.Status{Kind: d.kind, Name: d.name, Counters: &d.counters, Waits: d.letters.Waits()}
 	s.QueuedRecords, s.QueuedBytes = d.queue.backlog()
 	d.mu.Lock()
 	defer d.mu.Unlock()

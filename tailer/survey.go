@@ -59,6 +59,13 @@ func (f *Follower) survey(w *walk) *survey {
 			sv.live(path)
 		}
 	}
+	for g := range f.linked { // rotated bodies are also known by a name that only the hard link had
+		for _, name := range g.shared.rec.Names {
+			if !slices.ContainsFunc(g.shared.rec.Names, func(n string) bool { return isFamily(name, n) }) {
+				sv.live(name)
+			}
+		}
+	}
 	sibling := func(e entry) {
 		if sv.paths[e.path] != nil {
 			return

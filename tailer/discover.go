@@ -22,7 +22,7 @@ func (f *Follower) discover(ctx context.Context, sv *survey, now clock) {
 	var found []*entry
 	for _, key := range sv.order {
 		if f.bodies[key] == nil {
-			found = append(found, f.mainName(sv.bodies[key]))
+			found = append(found, f.mainName(sv, sv.bodies[key]))
 		}
 	}
 	slices.SortStableFunc(found, sv.compareAge)
@@ -77,14 +77,32 @@ func (f *Follower) discover(ctx context.Context, sv *survey, now clock) {
 	}
 }
 
-// mainName is the entry of a body whose path it is taken for: of several names one that is followed already.
-func (f *Follower) mainName(at []*entry) *entry {
-	for _, e := range at {
-		if f.chains[e.path] != nil {
-			return e
+// mainName is the entry of a body whose path it is taken for: of several names one that has rotated bodies, which are to come before it; else one
+// that is followed already.
+func (f *Follower) mainName(sv *survey, at []*entry) *entry {
+	best, most := at[0], -1
+	if len(at) == 1 {
+		return best
+	}
+	rotated := map[string]bool{}
+	for path := range sv.paths {
+		if root, _ := sv.family(path); root != path {
+			rotated[root] = true
 		}
 	}
-	return at[0]
+	for _, e := range at {
+		points := 0
+		if rotated[e.path] {
+			points += 2
+		}
+		if f.chains[e.path] != nil {
+			points++
+		}
+		if points > most {
+			best, most = e, points
+		}
+	}
+	return best
 }
 
 // firstScan says that the first scan of the pattern that found e is not done yet. A rotated name that no pattern found goes with its file.

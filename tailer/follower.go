@@ -265,9 +265,11 @@ func (f *Follower) step(ctx context.Context, now clock) (*Batch, time.Duration, 
 // look does what is due without reading for anybody.
 func (f *Follower) look(ctx context.Context, now clock) {
 	f.heed(now)
+	poll := f.nextPoll != 0 && now >= f.nextPoll
 	if now >= f.nextSweep || f.early && now >= f.pace {
 		f.sweep(ctx, now)
-	} else if f.nextPoll != 0 && now >= f.nextPoll {
+	}
+	if poll { // also where every look asks for a sweep: nothing would be drained else
 		f.poll(now)
 	}
 }

@@ -286,6 +286,7 @@ func (f *Follower) drop(g *generation) {
 		delete(f.chains, c.path)
 	}
 	f.unbody(g)
+	g.final, g.active = true, false // it may be queued
 	delete(f.linked, g)
 	if f.opts.Store != nil {
 		f.opts.Store.Delete(f.opts.Flow, g.source.Generation)

@@ -21,8 +21,8 @@ COLD    := github.com/aws/... github.com/hashicorp/... github.com/zclconf/... gi
 	$(addprefix crypto/,dsa des ecdh ecdsa ed25519 elliptic hpke mlkem rc4 rsa) \
 	$(addprefix crypto/internal/fips140/,bigmod ecdh ecdsa ed25519 edwards25519/... mlkem nistec/... rsa tls12 tls13) \
 	crypto/sha3 archive/tar compress/flate compress/gzip encoding/asn1 encoding/csv encoding/json encoding/pem encoding/xml errors flag fmt html \
-	log/... math/big mime/... net/... os/exec os/user reflect regexp/syntax text/... go.etcd.io/... github.com/fsnotify/... github.com/nxadm/... \
-	github.com/rogpeppe/... $(addprefix github.com/kinetail/kinetail/,agent/... emit/awscall emit/awsconfig emit/awslocal/... emit/cloudwatch tailer/checkpoint)
+	internal/poll log/... math/big mime/... net/... os/... reflect regexp/syntax syscall text/... golang.org/x/sys/... go.etcd.io/... github.com/fsnotify/... github.com/nxadm/... \
+	github.com/rogpeppe/... $(addprefix github.com/kinetail/kinetail/,agent/... emit/awscall emit/awsconfig emit/awslocal/... emit/cloudwatch emit/local tailer/checkpoint tailer/pipe)
 GCFLAGS := $(foreach p,$(COLD),-gcflags=$(p)=-l)
 
 # Bytes that the binary may have: 16 MiB.

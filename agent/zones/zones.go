@@ -1,12 +1,12 @@
 package zones
 
 import (
-	"archive/tar"
 	"bytes"
 	_ "embed"
-	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 	"syscall"
 	_ "unsafe" // for go:linkname
 
@@ -15,13 +15,13 @@ import (
 
 //go:generate go run ./pack
 
-// archive holds each zone once; what is another's alias is a hard link.
+// archive is, zone after zone, a line with a name and how many bytes follow, or with an alias and the name that it stands for.
 //
-//go:embed zones.tar.zst
+//go:embed zones.zst
 var archive []byte
 
-// window is the most memory that unpacking may take for what was unpacked before, in bytes: more than all zones have.
-const window = 1 << 20
+// most is what all zones may have unpacked, in bytes. They have a quarter of it.
+const most = 1 << 20
 
 // register is what package time keeps open for time/tzdata.
 //
@@ -32,43 +32,45 @@ func init() { register(load) }
 
 // load is the content of a zone's file, or ENOENT itself, as package time wants it. It is asked a few times per configuration, and keeps nothing.
 func load(name string) (string, error) {
-	found, alias := false, ""
-	var zone []byte
-	err := unpack(func(h *tar.Header, content io.Reader) (err error) {
-		if h.Name == name {
-			found, alias = true, h.Linkname
-			zone, err = io.ReadAll(content)
+	zone, of := "", ""
+	err := unpack(func(entry, alias string, content []byte) {
+		if entry == name {
+			zone, of = string(content), alias
 		}
-		return err
 	})
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("unpack time zones: %w", err)
-	case !found:
+	case of != "":
+		return load(of)
+	case zone == "":
 		return "", syscall.ENOENT
-	case alias != "":
-		return load(alias)
 	}
-	return string(zone), nil
+	return zone, nil
 }
 
-// unpack calls each with every entry of the archive.
-func unpack(each func(*tar.Header, io.Reader) error) error {
-	d, err := zstd.NewReader(bytes.NewReader(archive), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(window))
+// unpack calls each with every entry of the archive. The content is good until each returns.
+func unpack(each func(name, alias string, content []byte)) error {
+	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(most))
 	if err != nil {
 		return err
 	}
 	defer d.Close()
-	for r := tar.NewReader(d); ; {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
+	all, err := d.DecodeAll(archive, nil)
+	for err == nil && len(all) > 0 {
+		line, rest, _ := bytes.Cut(all, []byte("\n"))
+		name, what, _ := strings.Cut(string(line), " ")
+		size, notNumber := strconv.Atoi(what)
+		if notNumber != nil {
+			each(name, what, nil)
+			all = rest
+			continue
 		}
-		if err != nil {
-			return err
+		if size > len(rest) {
+			return io.ErrUnexpectedEOF
 		}
-		if err := each(h, r); err != nil {
-			return err
-		}
+		each(name, "", rest[:size])
+		all = rest[size:]
 	}
+	return err
 }

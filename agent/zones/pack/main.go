@@ -1,8 +1,7 @@
-// Command pack writes zones.tar.zst from the tz database of the Go installation. Run it with go generate when Go's is newer.
+// Command pack writes zones.zst from the tz database of the Go installation. Run it with go generate when Go's is newer.
 package main
 
 import (
-	"archive/tar"
 	"archive/zip"
 	"bytes"
 	"context"
@@ -20,7 +19,7 @@ import (
 func main() {
 	root, err := exec.CommandContext(context.Background(), "go", "env", "GOROOT").Output()
 	if err == nil {
-		err = pack(filepath.Join(strings.TrimSpace(string(root)), "lib", "time", "zoneinfo.zip"), "zones.tar.zst")
+		err = pack(filepath.Join(strings.TrimSpace(string(root)), "lib", "time", "zoneinfo.zip"), "zones.zst")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "pack time zones:", err)
@@ -28,42 +27,34 @@ func main() {
 	}
 }
 
-// pack writes each zone once, in the order of the zip file, and aliases as hard links.
+// pack writes each zone once, in the order of the zip file, and what it is an alias of where it is that.
 func pack(from, to string) error {
 	z, err := zip.OpenReader(from)
 	if err != nil {
 		return err
 	}
-	var packed bytes.Buffer
-	compressed, err := zstd.NewWriter(&packed, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20))
-	if err != nil {
-		return err
-	}
-	archive := tar.NewWriter(compressed)
+	var all bytes.Buffer
 	first := map[string]string{} // content -> the name that it was packed under
 	for _, f := range z.File {
 		zone, err := content(f)
 		if err != nil {
 			return err
 		}
-		h := &tar.Header{Name: f.Name, Mode: 0o644, Format: tar.FormatUSTAR}
-		if h.Linkname = first[zone]; h.Linkname != "" {
-			h.Typeflag, zone = tar.TypeLink, ""
-		} else {
-			first[zone] = f.Name
+		if name := first[zone]; name != "" {
+			fmt.Fprintf(&all, "%s %s\n", f.Name, name)
+			continue
 		}
-		h.Size = int64(len(zone))
-		if err := archive.WriteHeader(h); err != nil {
-			return err
-		}
-		if _, err := io.WriteString(archive, zone); err != nil {
-			return err
-		}
+		first[zone] = f.Name
+		fmt.Fprintf(&all, "%s %d\n%s", f.Name, len(zone), zone)
 	}
-	if err := errors.Join(archive.Close(), compressed.Close(), z.Close()); err != nil {
+	w, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20))
+	if err != nil {
 		return err
 	}
-	return os.WriteFile(to, packed.Bytes(), 0o644) // #nosec G306 -- public
+	if err := errors.Join(w.Close(), z.Close()); err != nil {
+		return err
+	}
+	return os.WriteFile(to, w.EncodeAll(all.Bytes(), nil), 0o644) // #nosec G306 -- public
 }
 
 func content(f *zip.File) (string, error) {

@@ -238,9 +238,6 @@ func (e *Engine) judge(r *request) {
 	if !r.suspect {
 		return
 	}
-	e.mu.Lock()
-	proof := r.accepted || !e.refusedSince.IsZero() && e.accepted.After(e.refusedSince)
-	e.mu.Unlock()
 	letters := map[*Port][]emit.DeadLetter{}
 	for i := range r.done {
 		u := &r.done[i]
@@ -252,7 +249,7 @@ func (e *Engine) judge(r *request) {
 		switch {
 		case u.verdict.TooLarge:
 			u.hold("something on the way to the service refuses a request that the service's own limits allow: raise its body limit")
-		case !proof && rec.flags&proven == 0:
+		case rec.flags&proven == 0 && !r.accepted && !e.acceptedSince(p):
 			rec.flags |= refused
 			u.hold("the service refuses a record and has taken no other since, so the record is kept")
 		case !e.mayRefuse(p, time.Now()):

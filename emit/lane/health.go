@@ -24,8 +24,6 @@ type health struct {
 	lastError     string
 	lastErrorTime time.Time
 
-	refusedSince time.Time // when a record was refused alone without proof that others are taken; zero: none is waiting
-
 	told told
 }
 
@@ -35,7 +33,8 @@ type refusal struct {
 	notBefore     time.Time    // of the next probe
 	probing       bool         // one is in flight
 	held          bool         // for max_rate: until Resume, or until a record that was refused is accepted
-	unproven      bool         // open for a record that was refused alone while nothing was accepted
+	refusedSince  time.Time    // when a record was refused alone without proof that others are taken; zero: none is waiting
+	unproven      bool         // open for such a record, while nothing was accepted since
 	minute        time.Time    // since when refusals are counted
 	refusals      int
 	lastError     string
@@ -62,6 +61,13 @@ func (t *told) again(code string, now time.Time) bool {
 // packable says whether records of the port may be packed now, as usual or as a probe.
 func (p *refusal) packable(now time.Time) bool {
 	return !p.circuit.Open || !p.probing && !p.notBefore.After(now)
+}
+
+// acceptedSince says whether a record was accepted after one of the port's was refused alone, which still waits.
+func (e *Engine) acceptedSince(p *Port) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return !p.refusedSince.IsZero() && e.accepted.After(p.refusedSince)
 }
 
 // mayRefuse counts a record that is to become a dead letter and says whether max_rate allows it.
@@ -197,24 +203,19 @@ func (e *Engine) learnRefusals(r *request, now time.Time) (after []func()) {
 	}
 	for i := range r.done { // what was accepted first: a refusal is the last word
 		u := &r.done[i]
-		if u.buried {
-			e.refusedSince = time.Time{}
+		p := u.First.origin.port
+		if u.verdict.Class != retry.None || !p.circuit.Open {
+			continue
 		}
-		for rec := u.First; u.verdict.Class == retry.None && rec != nil; rec = rec.next {
-			p := rec.origin.port
-			if !p.circuit.Open {
-				continue
-			}
-			if p.held && (u.buried || rec.flags&(refused|proven) == 0) {
-				continue // others are taken: that was never in doubt
-			}
-			log, since := p.o.Log, now.Sub(p.circuit.Since)
-			after = append(after, func() { log.Info("the flow goes on", "after", since.Round(time.Second)) })
-			p.circuit, p.held, p.unproven = emit.Circuit{}, false, false
+		if p.held && (u.buried || u.First.flags&(refused|proven) == 0) {
+			continue // others are taken: that was never in doubt
 		}
+		log, since := p.o.Log, now.Sub(p.circuit.Since)
+		after = append(after, func() { log.Info("the flow goes on", "after", since.Round(time.Second)) })
+		p.circuit, p.held, p.unproven = emit.Circuit{}, false, false
 	}
 	for _, p := range e.ports {
-		if p.unproven && e.accepted.After(e.refusedSince) { // by others: now it may be decided
+		if p.unproven && e.accepted.After(p.refusedSince) { // by others: now it may be decided
 			p.unproven, p.notBefore = false, time.Time{}
 		}
 	}
@@ -224,10 +225,10 @@ func (e *Engine) learnRefusals(r *request, now time.Time) (after []func()) {
 			continue
 		}
 		p, fault := u.First.origin.port, u.verdict
-		if u.First.flags&refused != 0 && e.refusedSince.IsZero() {
-			e.refusedSince = now
+		if u.First.flags&refused != 0 && p.refusedSince.IsZero() {
+			p.refusedSince = now
 		}
-		p.unproven = u.First.flags&refused != 0 && !e.accepted.After(e.refusedSince)
+		p.unproven = u.First.flags&refused != 0 && !e.accepted.After(p.refusedSince)
 		p.lastError, p.lastErrorTime = fault.String(), now
 		p.notBefore = now.Add(retry.Jitter(retry.ProbeEvery))
 		open(&p.circuit, fault, now)

@@ -142,6 +142,9 @@ func finish(rec *Record, out *settled) {
 		o.port.queued--
 		o.port.queuedBytes -= int64(rec.size)
 	}
+	if rec.flags&refused != 0 { // a later refusal needs a proof of its own
+		o.port.refusedSince = time.Time{}
+	}
 	if o.settled == 0 {
 		out.origins = append(out.origins, o)
 		out.counts = append(out.counts, 0)

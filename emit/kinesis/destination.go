@@ -47,7 +47,7 @@ func start(o Options) (*lane.Engine, *sender, error) {
 	}
 	var described *summary
 	if c, ok := o.Client.(Summarizer); ok {
-		described = &summary{client: c, stream: s.stream, arn: s.arn}
+		described = newSummary(c, s.stream, s.arn)
 		engine.Larger = described.limit
 	}
 	// Nothing is sent before the first Put, and so plain is not called before New returns.

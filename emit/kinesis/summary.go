@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -30,30 +29,37 @@ const (
 type summary struct {
 	client      Summarizer
 	stream, arn *string
+	known       chan answer // holds one, which whoever asks takes out: the others wait for it as long as they may
+}
 
-	mu    sync.Mutex // held while asking
-	bytes int        // of a record
-	auto  bool       // the stream distributes records by itself
-	until time.Time
+// answer is what is known of the stream.
+type answer struct {
+	bytes int       // of a record
+	auto  bool      // the stream distributes records by itself
+	until time.Time // when to ask again
+}
+
+func newSummary(client Summarizer, stream, arn *string) *summary {
+	s := &summary{client: client, stream: stream, arn: arn, known: make(chan answer, 1)}
+	s.known <- answer{}
+	return s
 }
 
 // limit is how large a record may be, in bytes. It waits, until ctx ends, while the service does not answer. Whoever has no permission to ask
 // gets the limit that every stream has.
 func (s *summary) limit(ctx context.Context) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.ask(ctx); err != nil {
-		return 0, err
-	}
-	return s.bytes, nil
+	a, err := s.ask(ctx)
+	return a.bytes, err
 }
 
-// ask needs mu.
-func (s *summary) ask(ctx context.Context) error {
-	for n := 1; ; n++ {
-		if time.Now().Before(s.until) {
-			return nil
-		}
+func (s *summary) ask(ctx context.Context) (a answer, err error) {
+	select {
+	case a = <-s.known:
+		defer func() { s.known <- a }()
+	case <-ctx.Done():
+		return a, fmt.Errorf("describe the stream: %w", ctx.Err())
+	}
+	for n := 1; !time.Now().Before(a.until); n++ {
 		call, cancel := context.WithTimeout(ctx, listTime)
 		out, err := s.client.DescribeStreamSummary(call, &kinesis.DescribeStreamSummaryInput{StreamName: s.stream, StreamARN: s.arn})
 		cancel()
@@ -61,18 +67,19 @@ func (s *summary) ask(ctx context.Context) error {
 		switch {
 		case err == nil && out.StreamDescriptionSummary != nil:
 			d := out.StreamDescriptionSummary
-			s.bytes = max(maxRecordBytes, int(aws.ToInt32(d.MaxRecordSizeInKiB))<<10)
-			s.auto = d.RecordDistributionStrategy == types.RecordDistributionStrategyAuto
+			a.bytes = max(maxRecordBytes, int(aws.ToInt32(d.MaxRecordSizeInKiB))<<10)
+			a.auto = d.RecordDistributionStrategy == types.RecordDistributionStrategyAuto
 		case fault.Class == retry.Configuration || fault.Class == retry.Data:
-			s.bytes, s.auto = maxRecordBytes, false
+			a.bytes, a.auto = maxRecordBytes, false
 		default:
 			if !pause(ctx, retry.Destination.Delay(n)) {
-				return fmt.Errorf("describe the stream: %w", ctx.Err())
+				return a, fmt.Errorf("describe the stream: %w", ctx.Err())
 			}
 			continue
 		}
-		s.until = time.Now().Add(retry.Jitter(everySummary))
+		a.until = time.Now().Add(retry.Jitter(everySummary))
 	}
+	return a, nil
 }
 
 // watch calls auto when the stream turns out to distribute records by itself, which may be switched on at any time, and returns then or when
@@ -84,18 +91,15 @@ func (s *summary) watch(ctx context.Context, sent <-chan struct{}, auto func()) 
 		return
 	}
 	for wait := rand.N(firstSummary); pause(ctx, wait); {
-		s.mu.Lock()
-		err := s.ask(ctx)
-		found := s.auto
-		wait = time.Until(s.until)
-		s.mu.Unlock()
+		a, err := s.ask(ctx)
 		if err != nil {
 			return
 		}
-		if found {
+		if a.auto {
 			auto()
 			return
 		}
+		wait = time.Until(a.until)
 	}
 }
 

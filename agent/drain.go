@@ -95,11 +95,12 @@ func Remaining(s *status.Snapshot) []status.Left {
 		}
 		why := ""
 		for _, d := range f.Destinations {
-			if d.CircuitOpen {
+			switch {
+			case d.CircuitOpen:
 				why = d.Name + ": " + d.CircuitReason
-			} else if d.Waits != "" {
+			case d.Waits != "":
 				why = d.Name + ": " + d.Waits
-			} else if why == "" && d.QueuedRecords > 0 && d.LastError != "" {
+			case why == "" && d.QueuedRecords > 0 && d.LastError != "":
 				why = d.Name + ": " + d.LastError
 			}
 		}

@@ -186,7 +186,7 @@ func TestDeadLetterSendStays(t *testing.T) {
 	p.kept("access", "kinesis", emit.DeadLetter{Reason: "refused", Key: []byte("k"), Data: []byte("x")})
 	p.kept("gone", "kinesis", emit.DeadLetter{Reason: "refused", Data: []byte("x")})
 	p.server.SetFaults(awslocal.Fault{Kind: awslocal.Error, Operation: "*", Code: "AccessDeniedException"})
-	_, errOut := p.run(1, "dead-letter", "send", "access", "--timeout", "2s")
+	_, errOut := p.run(1, "dead-letter", "send", "access", "--timeout", "500ms")
 	has(t, errOut, "1 letters were not accepted in time and stay", "AccessDeniedException")
 	_, errOut = p.run(1, "dead-letter", "send", "gone")
 	has(t, errOut, "the configuration has no such flow and emit block (any more)", "gone/kinesis.jsonl")
@@ -242,6 +242,6 @@ flow "access" {
 	p.agent(0)
 	p.add("a.log", "line\n")
 	p.run(0, "drain") // the agent has its file now
-	_, errOut = p.run(1, "dead-letter", "send", "access", "file", "--timeout", "2s")
+	_, errOut = p.run(1, "dead-letter", "send", "access", "file", "--timeout", "500ms")
 	has(t, errOut, "not accepted in time", "another flow or program writes to it")
 }

@@ -72,7 +72,7 @@ func TestDrainAgent(t *testing.T) {
 		}
 	}
 	p.add("a.log", "half")
-	out, errOut := p.run(1, "drain", "--timeout", "2s", "-o", "json")
+	out, errOut := p.run(1, "drain", "--timeout", "1s", "-o", "json")
 	var d status.Drained
 	if err := json.Unmarshal([]byte(out), &d); err != nil || fmt.Sprint(d.Left) != fmt.Sprintf("[{access %s 4 }]", p.path("a.log")) || d.Error != "" {
 		t.Errorf("%v %s", err, out)
@@ -102,7 +102,7 @@ func TestDrainAgentDenied(t *testing.T) {
 	p.server.SetFaults(awslocal.Fault{Kind: awslocal.Error, Operation: "PutRecords", Code: "AccessDeniedException"})
 	p.write("a.log", numbered(0, 5))
 	p.agent(1)
-	out, _ := p.run(1, "drain", "--timeout", "2s")
+	out, _ := p.run(1, "drain", "--timeout", "1s")
 	has(t, out, p.path("a.log"), " 50 ", "kinesis: AccessDeniedException")
 }
 
@@ -116,14 +116,14 @@ func TestDrainAlone(t *testing.T) {
 	}
 	p.add("a.log", numbered(10, 30)) // behind where the flow has begun now
 	p.write("b.log", numbered(0, 4)+"half")
-	out, _ = p.run(1, "drain", "--timeout", "2s")
+	out, _ = p.run(1, "drain", "--timeout", "1s")
 	has(t, out, p.path("b.log"), " 4 ", "a line without its end")
 	if got := p.stream(); len(got["a.log"]) != 20 || len(got["b.log"]) != 4 {
 		t.Errorf("%d and %d lines are in the stream", len(got["a.log"]), len(got["b.log"]))
 	}
 	p.add("b.log", "\n")
 	p.server.SetFaults(awslocal.Fault{Kind: awslocal.Error, Operation: "PutRecords", Code: "InternalFailure", Status: 500})
-	out, errOut := p.run(1, "drain", "--timeout", "2s")
+	out, errOut := p.run(1, "drain", "--timeout", "1s")
 	has(t, out, p.path("b.log"), " 5 ")
 	has(t, errOut, "not everything is delivered")
 	p.server.SetFaults()

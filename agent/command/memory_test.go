@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -40,6 +41,7 @@ func TestMemoryStaysWithinItsLimit(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		emits string
+		size  int64 // of the log, where it is not 50 MiB
 		fault []awslocal.Fault
 	}{
 		{name: "records one by one", emits: kinesis("a", "")},
@@ -49,12 +51,12 @@ func TestMemoryStaysWithinItsLimit(t *testing.T) {
 			emits: kinesis("a", "aggregate = \"kpl\"\nmax_requests = 64"),
 		},
 		{
-			name: "five destinations", fault: []awslocal.Fault{slow},
+			name: "five destinations", fault: []awslocal.Fault{slow}, size: 20 << 20, // each of them gets all of it
 			emits: kinesis("a", `aggregate = "kpl"`) + kinesis("b", `aggregate = "lines"`) + kinesis("c", "") + firehose("d") + firehose("e"),
 		},
 		{
 			name: "a dead one beside one that lives", emits: kinesis("a", `aggregate = "kpl"`) + firehose("b"),
-			fault: []awslocal.Fault{{Kind: awslocal.Latency, Service: "firehose", Delay: 2 * time.Second, Times: 16}},
+			fault: []awslocal.Fault{{Kind: awslocal.Latency, Service: "firehose", Delay: time.Second, Times: 16}},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -73,7 +75,7 @@ func TestMemoryStaysWithinItsLimit(t *testing.T) {
 			defer srv.Close()
 			srv.SetFaults(c.fault...)
 			dir := t.TempDir()
-			writeLines(t, filepath.Join(dir, "a.log"), 50<<20)
+			writeLines(t, filepath.Join(dir, "a.log"), cmp.Or(c.size, 50<<20))
 			config := fmt.Sprintf("agent {\nstate_dir = %q\n}\naws {\nregion = \"us-east-1\"\nendpoint = %q\n}\nflow \"f\" {\ntail {\npaths = [%q]\n}\n%s}\n",
 				filepath.Join(dir, "state"), url, filepath.Join(dir, "a.log"), c.emits)
 			if err := os.WriteFile(filepath.Join(dir, "k.hcl"), []byte(config), 0o600); err != nil {

@@ -134,7 +134,7 @@ func Make(ctx context.Context, cfg *config.Config, f *config.Flow, o Options) (*
 		rate, ok = *o.Rate, true
 	}
 	if !ok {
-		return nil, fmt.Errorf("how fast the files grow is not to be seen: no parse step finds times in the lines, and the files do not tell when they were made; say it with --rate %s=LINES-A-SECOND", f.Name)
+		return nil, fmt.Errorf("how fast the files grow is not to be seen: the lines hold no times that lie apart (a parse step finds them), and the files do not tell when they were made; say it with --rate %s=LINES-A-SECOND", f.Name)
 	}
 	out.Rate, out.BytesPerSecond = rate, rate.Lines*perLine
 	for _, e := range f.Emits {

@@ -122,71 +122,99 @@ func findIPv6(text string, from int) (start, end int) {
 		if i < 0 {
 			return -1, -1
 		}
-		i += at
-		first, colons := i, 0
+		first := at + i
 		for first > at && isHex(text[first-1]) {
 			first--
 		}
-		last := i
-		for last < len(text) && (isHex(text[last]) || text[last] == ':') {
-			if text[last] == ':' {
-				colons++
-			}
-			last++
+		if at = noIPv6(text, first); at > 0 {
+			continue
 		}
-		at = last
-		if colons < 6 && !strings.Contains(text[first:last], "::") {
-			continue // a time, mostly: all eight groups have seven colons, six where an IPv4 address is the end
-		}
-		if last < len(text) && text[last] == '.' {
-			if v4 := ipv4Rest(text, last, 3); v4 > 0 {
-				last = v4
-				at = v4
-			}
-		}
-		if s, e := addressIn(text[first:last]); e > 0 {
-			return first + s, first + e
+		if start, end, at = ipv6In(text, first); end > 0 {
+			return start, end
 		}
 	}
 }
 
-// maxAddress is the longest text of an IPv6 address, in bytes: eight groups, or six and an IPv4 address.
-const maxAddress = 45
-
-// addressIn finds the longest address among the groups between the colons of text: what is beside it ("client:2001:db8::1: x") may look
-// like more of it. to is 0 where there is none.
-func addressIn(text string) (from, to int) {
-	if len(text) <= maxAddress {
-		if _, err := netip.ParseAddr(text); err == nil {
-			return 0, len(text)
-		}
-	}
-	cuts := []int{0}
-	for i := 0; i < len(text); i++ {
-		if text[i] == ':' {
-			cuts = append(cuts, i, i+1)
-		}
-	}
-	cuts = append(cuts, len(text))
-	for i, start := range cuts {
-		if to > 0 && start >= to { // what comes behind it is looked at next
-			break
-		}
-		for j := len(cuts) - 1; j > i; j-- {
-			if cuts[j]-start > maxAddress {
-				continue
+// noIPv6 is where hexadecimal digits and colons end that hold no address: a time, mostly. All eight groups have seven colons, six where an
+// IPv4 address is the end. It is 0 where they may.
+func noIPv6(text string, first int) (end int) {
+	colons := 0
+	for i := first; i < len(text); i++ {
+		switch {
+		case text[i] == ':':
+			if colons++; colons == 6 || i > first && text[i-1] == ':' {
+				return 0
 			}
-			if cuts[j]-start <= to-from {
+		case !isHex(text[i]):
+			return i
+		}
+	}
+	return len(text)
+}
+
+// ipv6In finds the longest address among hexadecimal digits and colons: what is beside it ("client:2001:db8::1: x") may look like more of it,
+// so each group may be its first one, or the colons before it. Where there is none, to is 0, and the search goes on at next.
+func ipv6In(text string, first int) (from, to, next int) {
+	for at := first; to == 0 || at < to; { // what comes behind it is looked for next
+		if end := ipv6End(text, at, to-from); end > 0 {
+			from, to = at, end
+		}
+		begun := at
+		if at < len(text) && text[at] == ':' {
+			at++
+			continue
+		}
+		for at < len(text) && isHex(text[at]) {
+			at++
+		}
+		if at == begun {
+			return from, to, max(at, ipv4Rest(text, at, 3))
+		}
+	}
+	return from, to, to
+}
+
+// maxColons is how many colons an address has at most: seven, and one more where it begins or ends with two.
+const maxColons = 8
+
+// ipv6End is where the longest address that begins at start ends, if that is longer than least; else 0. What it looks at is as short as an
+// address, whatever the length of the text.
+func ipv6End(text string, start, least int) int {
+	ends := make([]int, 0, 2*maxColons+2) // of groups and colons, ascending
+	colons, doubles, digits := 0, 0, 0
+	for i := start; ; i++ {
+		if i < len(text) && isHex(text[i]) {
+			if digits++; digits > 4 {
 				break
 			}
-			if one := text[start:cuts[j]]; strings.Count(one, ":") >= 2 {
-				if _, err := netip.ParseAddr(one); err == nil {
-					from, to = start, cuts[j]
-				}
+			continue
+		}
+		if colons > 1 {
+			ends = append(ends, i)
+		}
+		if i == len(text) || text[i] != ':' {
+			if n := len(ends); n > 0 {
+				ends[n-1] = max(i, ipv4Rest(text, i, 3))
 			}
+			break
+		}
+		if i > start && text[i-1] == ':' {
+			doubles++
+		}
+		if colons++; colons > maxColons || doubles > 1 {
+			break
+		}
+		digits = 0
+		if colons > 1 {
+			ends = append(ends, i+1)
 		}
 	}
-	return from, to
+	for n := len(ends) - 1; n >= 0 && ends[n]-start > least; n-- {
+		if _, err := netip.ParseAddr(text[start:ends[n]]); err == nil {
+			return ends[n]
+		}
+	}
+	return 0
 }
 
 // maybeAWSKey says whether there can be a key of AWS in text.

@@ -143,7 +143,6 @@ func (a *Agent) Reload(ctx context.Context, cfg *config.Config) (status.Reload, 
 	if err := fixed(&a.cfg.Agent, &cfg.Agent); err != nil {
 		return status.Reload{}, err
 	}
-	a.startMetadata(ctx, cfg)
 	old := map[string]*supervised{}
 	for _, f := range a.flows {
 		old[f.cfg.Name] = f
@@ -173,6 +172,7 @@ func (a *Agent) Reload(ctx context.Context, cfg *config.Config) (status.Reload, 
 			return status.Reload{}, fmt.Errorf("flow %q: %w", f.Name, err)
 		}
 	}
+	a.startMetadata(ctx, cfg)
 	for _, f := range old {
 		f.stop()
 	}

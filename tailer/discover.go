@@ -48,7 +48,7 @@ func (f *Follower) discover(ctx context.Context, sv *survey, now clock) {
 	if len(sv.w.blind)+len(sv.failed) == 0 {
 		for root := range f.floors {
 			c := f.chains[root]
-			if c == nil || !slices.ContainsFunc(c.gens, func(g *generation) bool { return g.unproven && !g.final }) {
+			if c == nil || !slices.ContainsFunc(c.gens, (*generation).unseen) {
 				f.setFloor(root, 0)
 			}
 		}
@@ -152,7 +152,7 @@ func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]
 		since = min(since, floor)
 	} else {
 		defer func() {
-			if g != nil && (blind || g.unproven) {
+			if g != nil && (blind || g.unseen()) {
 				f.setFloor(root, since)
 			}
 		}()

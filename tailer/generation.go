@@ -124,6 +124,12 @@ func (g *generation) ready() bool {
 	return g.size > max(g.read, g.scanned) || g.closing != KeepOpen && g.size > g.read
 }
 
+// unseen says that nobody has looked into the body yet, because that was not possible or there was nothing in it: found elsewhere, nothing tells
+// that it is this one.
+func (g *generation) unseen() bool {
+	return !g.final && (g.unproven || g.err != nil && g.head.Len == 0)
+}
+
 func (g *generation) label() string {
 	if len(g.names) > 0 {
 		return g.names[0]

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -124,6 +125,10 @@ func writePlans(ctx context.Context, cmd *cobra.Command, cfg *config.Config, flo
 			}
 		}
 		p, err := plan.Make(ctx, cfg, c, own)
+		if errors.Is(err, plan.ErrPipes) && len(flows) > 1 { // those of the others are right without it
+			_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "flow %s is left out: %v\n", c.Name, err)
+			continue
+		}
 		if err != nil {
 			wrong = append(wrong, fmt.Sprintf("flow %s: %v", c.Name, err))
 			continue

@@ -27,16 +27,23 @@ func (d *doctor) running(ctx context.Context) {
 		return
 	}
 	d.agent = s
-	d.add(area, OK, "", "kinetail %s runs (pid %d) since %s", s.Version, s.PID, humanize.Time(s.Started))
-	for _, why := range s.Trouble() {
-		d.add(area, Problem, "", "%s", why)
+	now := time.Now()
+	d.add(area, OK, "", "kinetail %s runs (pid %d), for %s", s.Version, s.PID, status.Age(now.Sub(s.Started).Seconds()))
+	for _, p := range s.Problems(now) {
+		d.add(area, map[string]Level{status.Broken: Problem, status.Slow: Warning, status.Note: Note}[p.Severity], p.Next, "%s", p.What)
 	}
 	for _, f := range s.Flows {
 		if f.State == status.StateRunning {
-			d.add(area, OK, "", "flow %s: %d files followed, %s behind (%s)", f.Name, f.FilesFollowed, humanize.IBytes(uint64(max(0, f.LagBytes))),
-				(time.Duration(f.LagSeconds) * time.Second).String())
+			behind := "nothing is left"
+			if f.LagBytes > 0 {
+				behind = status.Size(f.LagBytes) + " are left, the oldest of it " + status.Age(f.LagSeconds) + " old"
+			}
+			d.add(area, OK, "", "flow %s runs; files followed: %d; %s", f.Name, f.FilesFollowed, behind)
 		}
 		for _, s := range f.Skipped {
+			if s.Failed {
+				continue // it is among the problems
+			}
 			d.add(area, Warning, "", "flow %s does not follow %s: %s", f.Name, s.Path, s.Reason)
 		}
 		for _, dest := range f.Destinations {
@@ -48,8 +55,5 @@ func (d *doctor) running(ctx context.Context) {
 				d.add(area, Note, "", "flow %s, %s: the last error%s: %s", f.Name, dest.Name, when, dest.LastError)
 			}
 		}
-	}
-	if s.Metrics != nil && s.Metrics.Denied != "" {
-		d.add(area, Warning, "allow cloudwatch:PutMetricData, or turn the metrics off: metrics \"cloudwatch\" { enabled = false }", "CloudWatch denies the metrics: %s", s.Metrics.Denied)
 	}
 }

@@ -27,6 +27,9 @@ type part struct {
 	changed time.Time
 }
 
+// ErrPipes says that a flow has no files that could be looked at.
+var ErrPipes = errors.New("it reads pipes, which hold no lines to look at: name log files as arguments, and the flow with --flow")
+
 // sample reads the newest lines of a flow's files, or of the given ones, at most limit bytes. It returns what it looked at, older first.
 func sample(f *config.Flow, files []string, limit int64) ([]part, error) {
 	bodies, err := bodiesOf(f, files)
@@ -76,7 +79,7 @@ func bodiesOf(f *config.Flow, files []string) ([]tailer.Body, error) {
 		return all, nil
 	}
 	if len(t.Paths) == 0 {
-		return nil, errors.New("it reads pipes, which hold no lines to look at: name log files as arguments")
+		return nil, ErrPipes
 	}
 	framer, err := frame.New(t.Framing())
 	if err != nil {

@@ -235,7 +235,7 @@ func FuzzCBOR(f *testing.F) {
 }
 
 func BenchmarkAnswer(b *testing.B) {
-	type result struct{ SequenceNumber, ShardId string } //nolint:revive // as on the wire
+	type result struct{ SequenceNumber, ShardId string }
 	var all []result
 	for i := range 500 {
 		all = append(all, result{"49671246667600917366826164893127168236784628374614867970", fmt.Sprintf("shardId-%012d", i%4)})

@@ -168,5 +168,5 @@ func unknown(path string, info os.FileInfo, s *status.Snapshot) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is no regular file", printable(path))
 	}
-	return fmt.Errorf("%s is not followed: no flow matches it, or it was delivered so long ago that its position is forgotten (forget_after)", printable(path))
+	return fmt.Errorf("%s is not followed: no flow matches it, it was compressed after it was read (ask before that), or it was delivered so long ago that its position is forgotten (forget_after)", printable(path))
 }

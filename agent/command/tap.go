@@ -80,6 +80,9 @@ func runTap(cmd *cobra.Command, f tapFlags) error {
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	out := cmd.OutOrStdout()
+	if isTerminal(cmd.ErrOrStderr()) {
+		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "waiting for what comes through flow %s; Ctrl-C ends it\n", f.ask.Flow)
+	}
 	last, missed := int64(0), int64(0)
 	err := tap.Watch(ctx, f.control, f.ask, func(m tap.Message) error {
 		missed = max(missed, m.Missed)

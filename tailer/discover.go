@@ -20,16 +20,18 @@ import (
 // discover makes generations of the bodies that nobody has, and makes them durable before anything of them is handed out.
 func (f *Follower) discover(ctx context.Context, sv *survey, now clock) {
 	var found []*entry
-	for _, key := range sv.order {
-		if f.bodies[key] == nil {
-			found = append(found, f.mainName(sv, sv.bodies[key]))
+	for _, e := range sv.order {
+		if f.bodies[e.st.bodyKey] == nil {
+			found = append(found, f.mainName(sv, e))
 		}
 	}
 	slices.SortStableFunc(found, sv.compareAge)
 	fresh := false
 	newest := map[string]*generation{}
-	for path, c := range f.chains {
-		newest[path] = c.newest()
+	if len(found) > 0 {
+		for path, c := range f.chains {
+			newest[path] = c.newest()
+		}
 	}
 	racing := map[string]bool{}
 	for _, e := range found {
@@ -79,9 +81,9 @@ func (f *Follower) discover(ctx context.Context, sv *survey, now clock) {
 
 // mainName is the entry of a body whose path it is taken for: of several names one that has rotated bodies, which are to come before it; else one
 // that is followed already.
-func (f *Follower) mainName(sv *survey, at []*entry) *entry {
-	best, most := at[0], -1
-	if len(at) == 1 {
+func (f *Follower) mainName(sv *survey, first *entry) *entry {
+	best, most := first, -1
+	if first.also == nil {
 		return best
 	}
 	rotated := map[string]bool{}
@@ -90,7 +92,7 @@ func (f *Follower) mainName(sv *survey, at []*entry) *entry {
 			rotated[root] = true
 		}
 	}
-	for _, e := range at {
+	for e := first; e != nil; e = e.also {
 		points := 0
 		if rotated[e.path] {
 			points += 2
@@ -217,7 +219,7 @@ func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]
 	}
 	g = f.create(f.chain(root), path, e, kind, sv, now)
 	var names []string
-	for _, o := range sv.bodies[key] {
+	for o := sv.bodies[key]; o != nil; o = o.also {
 		if sameBody(&o.st, g.key, g.birth) {
 			names = append(names, o.path)
 		}

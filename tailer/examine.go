@@ -32,9 +32,10 @@ func Examine(opts Options) (*Examination, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := newWalk(opts.Symlinks)
+	sv := f.newSurvey()
+	w := sv.w
 	defer w.close()
-	sv := f.survey(w)
+	f.survey(sv)
 	x := &Examination{Blind: w.blind}
 	for _, path := range slices.Sorted(maps.Keys(sv.paths)) {
 		e := sv.paths[path]

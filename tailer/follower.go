@@ -59,7 +59,10 @@ type Follower struct {
 	// floors are, by path, since when a rotated body is news where generations were found while something could not be looked at.
 	floors    map[string]int64
 	ignored   map[bodyKey]ignoredBody
-	notes     map[string]note // by path; logged when it changes
+	notes     map[string]note     // by path; logged when it changes
+	spare     *survey             // to be used again
+	listings  map[string]*listing // of the last sweep
+	scratch   []string
 	watched   map[string]bool // directory -> was wanted in the last sweep
 	hintPaths []string
 	bodyLimit int

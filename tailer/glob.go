@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -90,6 +89,7 @@ type entry struct {
 	st      stat
 	err     error // could not look
 	pattern string
+	also    *entry // another name of the same body, found later
 	// sibling is set for a path that no pattern under paths matches.
 	sibling bool
 }
@@ -98,6 +98,8 @@ type entry struct {
 type walk struct {
 	symlinks string
 	dirs     map[string]*listing
+	kept     map[string]*listing // of an earlier walk
+	entries  entries
 	// refused are the paths of directories that are not entered because of who could have put them there, with why.
 	refused map[string]string
 	// awaited are directories in which a file of a fixed name is to be, or is.
@@ -106,16 +108,17 @@ type walk struct {
 	blind map[string]error
 }
 
-// listing is what a directory held.
-type listing struct {
-	fd      int // for stat without walking the path again; closed by walk.close
-	st      stat
-	entries []fs.DirEntry
-	err     error
-}
-
 func newWalk(symlinks string) *walk {
 	return &walk{symlinks: symlinks, dirs: map[string]*listing{}, blind: map[string]error{}, refused: map[string]string{}, awaited: map[string]bool{}}
+}
+
+// reset makes a walk of one that is over.
+func (w *walk) reset() {
+	w.kept, w.entries.used = nil, 0
+	clear(w.dirs)
+	clear(w.refused)
+	clear(w.awaited)
+	clear(w.blind)
 }
 
 func (w *walk) close() {
@@ -127,6 +130,24 @@ func (w *walk) close() {
 	}
 }
 
+// entries are made a block at a time and used again: they stay where they are.
+type entries struct {
+	blocks [][]entry
+	used   int
+}
+
+const entryBlock = 64
+
+// next is one that is nobody's, and not taken yet.
+func (a *entries) next() *entry {
+	if a.used/entryBlock == len(a.blocks) {
+		a.blocks = append(a.blocks, make([]entry, entryBlock))
+	}
+	e := &a.blocks[a.used/entryBlock][a.used%entryBlock]
+	*e = entry{}
+	return e
+}
+
 // list reads a directory.
 func (w *walk) list(dir string) *listing {
 	if l, ok := w.dirs[dir]; ok {
@@ -135,29 +156,21 @@ func (w *walk) list(dir string) *listing {
 	l := &listing{fd: -1}
 	w.dirs[dir] = l
 	err := failed("list", dir)
-	var f *os.File
 	if err == nil {
-		f, err = os.OpenFile(dir, unix.O_DIRECTORY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		err = l.read(dir, w.kept[dir])
 	}
-	if err != nil {
-		l.err = err
-		if !isGone(err) {
-			w.blind[dir] = err
-		}
+	if err == nil {
 		return l
 	}
-	defer f.Close()
-	if l.st, err = statFile(f); err == nil {
-		l.entries, err = f.ReadDir(-1)
-	}
-	if err == nil {
-		l.fd, err = unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
-	}
-	if err != nil {
+	if l.fd >= 0 {
+		unix.Close(l.fd)
 		l.fd = -1
-		l.err = fmt.Errorf("read directory %q: %w", dir, err)
-		w.blind[dir] = l.err
+		err = fmt.Errorf("read directory %q: %w", dir, err)
+		w.blind[dir] = err
+	} else if !isGone(err) {
+		w.blind[dir] = err
 	}
+	l.err = err
 	return l
 }
 
@@ -166,18 +179,18 @@ func isGone(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)
 }
 
-// glob calls found for each path that matches; the same path may come twice.
-func (w *walk) glob(g glob, found func(entry)) { w.step(g, "/", g.parts, found, 0) }
+// glob calls found for each path that matches; the same path may come twice. An entry that found does not want, as it says, is used for the next.
+func (w *walk) glob(g glob, found func(*entry) bool) { w.step(g, "/", g.parts, found, 0) }
 
 const maxDepth = 64 // of directories below a **: a loop of bind mounts ends somewhere
 
-func (w *walk) step(g glob, dir string, parts []string, found func(entry), depth int) {
+func (w *walk) step(g glob, dir string, parts []string, found func(*entry) bool, depth int) {
 	part, last := parts[0], len(parts) == 1
 	if !hasMeta(part) {
 		path := filepath.Join(dir, part)
 		if last {
 			w.awaited[dir] = true
-			w.leaf(g, dir, part, found)
+			w.leaf(g, dir, path, part, found)
 			return
 		}
 		if w.enter(path, nil) {
@@ -194,36 +207,34 @@ func (w *walk) step(g glob, dir string, parts []string, found func(entry), depth
 		}
 	}
 	l := w.list(dir)
-	for _, e := range l.entries {
-		name := e.Name()
+	for i := range l.names {
+		n := &l.names[i]
 		if part == "**" {
-			if e.IsDir() || e.Type()&fs.ModeSymlink != 0 {
-				if path := filepath.Join(dir, name); w.enter(path, e) {
-					w.step(g, path, parts, found, depth+1)
-					continue
-				}
+			if n.leads() && w.enter(n.path, n) {
+				w.step(g, n.path, parts, found, depth+1)
+				continue
 			}
 			if last {
-				w.leaf(g, dir, name, found)
+				w.leaf(g, dir, n.path, n.text(), found)
 			}
 			continue
 		}
-		if ok, _ := doublestar.Match(part, name); !ok {
+		if ok, _ := doublestar.Match(part, n.text()); !ok {
 			continue
 		}
 		if last {
-			w.leaf(g, dir, name, found)
+			w.leaf(g, dir, n.path, n.text(), found)
 			continue
 		}
-		if path := filepath.Join(dir, name); (e.IsDir() || e.Type()&fs.ModeSymlink != 0 || e.Type()&fs.ModeIrregular != 0) && w.enter(path, e) {
-			w.step(g, path, parts[1:], found, depth)
+		if n.leads() && w.enter(n.path, n) {
+			w.step(g, n.path, parts[1:], found, depth)
 		}
 	}
 }
 
 // enter says whether the walk may go down into path.
-func (w *walk) enter(path string, e fs.DirEntry) bool {
-	if e != nil && e.IsDir() {
+func (w *walk) enter(path string, n *name) bool {
+	if n != nil && n.isDir() {
 		return true
 	}
 	link, err := statAt(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW)
@@ -254,17 +265,20 @@ func (w *walk) enter(path string, e fs.DirEntry) bool {
 }
 
 // leaf looks at one path that matches.
-func (w *walk) leaf(g glob, dir, name string, found func(entry)) {
-	if e, ok := w.look(dir, name); ok {
+func (w *walk) leaf(g glob, dir, path, name string, found func(*entry) bool) {
+	if e := w.look(dir, path, name); e != nil {
 		e.pattern = g.pattern
-		found(e)
+		if found(e) {
+			w.entries.used++
+		}
 	}
 }
 
-// look stats name in dir; ok is false when there is nothing.
-func (w *walk) look(dir, name string) (entry, bool) {
-	e := entry{path: filepath.Join(dir, name)}
-	at, rel := unix.AT_FDCWD, e.path
+// look stats name in dir, which path says in one; nil when there is nothing. The caller takes the entry by counting it as used.
+func (w *walk) look(dir, path, name string) *entry {
+	e := w.entries.next()
+	e.path = path
+	at, rel := unix.AT_FDCWD, path
 	if l := w.dirs[dir]; l != nil && l.fd >= 0 {
 		at, rel = l.fd, name
 		e.dir = &l.st
@@ -279,12 +293,12 @@ func (w *walk) look(dir, name string) (entry, bool) {
 	}
 	if err != nil {
 		if isGone(err) {
-			return e, false
+			return nil
 		}
 		e.err = err
 	}
 	e.st = st
-	return e, true
+	return e
 }
 
 // linkRefused says why a symbolic link is not followed; "" when it is.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -57,7 +58,7 @@ type model struct {
 
 var operations = []string{
 	"append", "append", "append", "append", "many", "partial", "rotate", "rotate", "copytruncate", "truncate", "delete", "gzip", "zstd",
-	"open", "write", "create", "link", "throttle", "fail", "mend", "mend", "poll", "poll", "poll", "steps", "steps", "restart", "kill", "hold", "release", "sync", "wait", "down-up",
+	"open", "write", "create", "link", "throttle", "fail", "mend", "mend", "poll", "poll", "poll", "steps", "steps", "restart", "kill", "hold", "release", "sync", "wait", "down-up", "rest",
 }
 
 // modelDir has the temporary directories of one sequence; testing.TB's live until the end of all.
@@ -367,6 +368,10 @@ func (m *model) op(op string) {
 	case "throttle":
 		m.do("throttle", strconv.Itoa(rapid.IntRange(0, 2).Draw(m.r, "batches out")))
 	case "poll":
+		m.do("poll")
+		m.markLooked()
+	case "rest":
+		time.Sleep(clockGrain + 5*time.Millisecond) // then names are taken from the last look as long as the directory's times are the same
 		m.do("poll")
 		m.markLooked()
 	case "steps":

@@ -94,8 +94,8 @@ func (f *Follower) giveUp(g *generation, why string) {
 // candidates are the bodies that nobody has and that may hold the content of g: rotated names of its path first, older first.
 func (f *Follower) candidates(g *generation, sv *survey) []*entry {
 	var family, others []*entry
-	for _, key := range sv.order {
-		e := sv.bodies[key][0]
+	for _, e := range sv.order {
+		key := e.st.bodyKey
 		if f.bodies[key] != nil || sv.reborn[key] || g.final && f.isIgnored(e) {
 			continue
 		}

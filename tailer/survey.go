@@ -9,11 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// survey is what one sweep found, by body.
+// survey is what one sweep found, by body. It is made once and used again: with 10,000 files it is three megabytes.
 type survey struct {
 	w      *walk
-	bodies map[bodyKey][]*entry // under paths first
-	order  []bodyKey            // as found
+	bodies map[bodyKey]*entry // the first name, under paths first; the others are in also
+	order  []*entry           // the same, as found
 	paths  map[string]*entry
 	// names are the names of live files, by directory: what a rotated name can be derived from.
 	names map[string]map[string]bool
@@ -27,31 +27,78 @@ type survey struct {
 	blindOlddir bool
 }
 
-// survey walks all patterns, and finds rotated names beside what they match.
-func (f *Follower) survey(w *walk) *survey {
-	sv := &survey{
-		w: w, bodies: map[bodyKey][]*entry{}, paths: map[string]*entry{}, names: map[string]map[string]bool{}, reborn: f.reborn,
-		skipped: map[string]string{},
+func newSurvey(w *walk) *survey {
+	return &survey{w: w, bodies: map[bodyKey]*entry{}, paths: map[string]*entry{}, names: map[string]map[string]bool{}, skipped: map[string]string{}}
+}
+
+// newSurvey takes the one that is there to be used again, if there is.
+func (f *Follower) newSurvey() *survey {
+	sv := f.spare
+	if f.spare = nil; sv == nil {
+		sv = newSurvey(newWalk(f.opts.Symlinks))
 	}
+	sv.w.kept = f.listings
+	return sv
+}
+
+// finish keeps what the next sweep can use of sv: the names of directories, as long as there are not many more than are wanted, and the memory.
+func (f *Follower) finish(sv *survey) {
+	sv.w.close()
+	f.listings = map[string]*listing{}
+	sum := 0
+	for dir, l := range sv.w.dirs {
+		if sum += len(l.names); l.err == nil {
+			f.listings[dir] = l
+		}
+	}
+	if sum > 2*len(sv.paths)+4096 {
+		f.listings = nil
+	}
+	if len(sv.w.entries.blocks)*entryBlock > 4*len(sv.paths)+4096 { // there were more files
+		return
+	}
+	sv.w.reset()
+	clear(sv.bodies)
+	clear(sv.paths)
+	clear(sv.skipped)
+	for dir, names := range sv.names {
+		if len(names) == 0 {
+			delete(sv.names, dir)
+		}
+		clear(names)
+	}
+	clear(sv.order)
+	clear(sv.failed)
+	sv.order, sv.failed, sv.reborn, sv.blindOlddir = sv.order[:0], sv.failed[:0], nil, false
+	f.spare = sv
+}
+
+// survey walks all patterns, and finds rotated names beside what they match.
+func (f *Follower) survey(sv *survey) {
+	w := sv.w
+	sv.reborn = f.reborn
 	for _, g := range f.paths {
-		w.glob(g, func(e entry) {
+		w.glob(g, func(e *entry) bool {
 			if sv.paths[e.path] != nil || len(f.exclude) > 0 && matchAny(f.exclude, e.path) {
-				return
+				return false
 			}
-			sv.paths[e.path] = &e
+			sv.paths[e.path] = e
 			if e.err != nil {
-				sv.failed = append(sv.failed, &e)
+				sv.failed = append(sv.failed, e)
 			}
-			why, _ := f.acceptable(&e)
-			if g := f.named[e.path]; why != "" || g == nil || g.err == nil { // else reading it says when it can be read again
-				f.note(e.path, why)
+			why, _ := f.acceptable(e)
+			if len(f.notes) > 0 || why != "" {
+				if g := f.named[e.path]; why != "" || g == nil || g.err == nil { // else reading it says when it can be read again
+					f.note(e.path, why)
+				}
 			}
 			if why != "" {
 				sv.skipped[e.path] = why
-				return
+				return true
 			}
-			sv.add(&e)
+			sv.add(e)
 			sv.live(e.path)
+			return true
 		})
 	}
 	for path, c := range f.chains {
@@ -66,22 +113,23 @@ func (f *Follower) survey(w *walk) *survey {
 			}
 		}
 	}
-	sibling := func(e entry) {
+	sibling := func(e *entry) bool {
 		if sv.paths[e.path] != nil {
-			return
+			return false
 		}
 		e.sibling = true
-		sv.paths[e.path] = &e
+		sv.paths[e.path] = e
 		if e.err != nil {
-			sv.failed = append(sv.failed, &e)
+			sv.failed = append(sv.failed, e)
 		}
-		switch why, refused := f.acceptable(&e); {
+		switch why, refused := f.acceptable(e); {
 		case why == "":
-			sv.add(&e)
+			sv.add(e)
 		case refused:
 			f.note(e.path, why)
 			sv.skipped[e.path] = why
 		}
+		return true
 	}
 	blind := len(w.blind)
 	for _, g := range f.rotated {
@@ -89,14 +137,18 @@ func (f *Follower) survey(w *walk) *survey {
 	}
 	sv.blindOlddir = len(w.blind) > blind
 	for dir, names := range sv.names {
-		for _, d := range w.list(dir).entries {
-			if d.IsDir() {
+		if len(names) == 0 {
+			continue
+		}
+		rotated := func(r rotatedName) bool { return names[r.base] }
+		l := w.list(dir)
+		for i := range l.names {
+			n := &l.names[i]
+			if n.isDir() || sv.paths[n.path] != nil || !parseRotated(n.text(), rotated) {
 				continue
 			}
-			if parseRotated(d.Name(), func(r rotatedName) bool { return names[r.base] }) {
-				if e, ok := w.look(dir, d.Name()); ok {
-					sibling(e)
-				}
+			if e := w.look(dir, n.path, n.text()); e != nil && sibling(e) {
+				w.entries.used++
 			}
 		}
 	}
@@ -112,14 +164,19 @@ func (f *Follower) survey(w *walk) *survey {
 		f.skipped = append(f.skipped, Skipped{Path: path, Reason: sv.skipped[path], Failed: e != nil && e.err != nil})
 	}
 	f.mu.Unlock()
-	return sv
 }
 
 func (sv *survey) add(e *entry) {
-	if _, ok := sv.bodies[e.st.bodyKey]; !ok {
-		sv.order = append(sv.order, e.st.bodyKey)
+	last := sv.bodies[e.st.bodyKey]
+	if last == nil {
+		sv.order = append(sv.order, e)
+		sv.bodies[e.st.bodyKey] = e
+		return
 	}
-	sv.bodies[e.st.bodyKey] = append(sv.bodies[e.st.bodyKey], e)
+	for last.also != nil {
+		last = last.also
+	}
+	last.also = e
 }
 
 func (sv *survey) live(path string) {
@@ -232,8 +289,10 @@ func (sv *survey) dirs() map[string]bool {
 			all[dir] = true
 		}
 	}
-	for dir := range sv.names {
-		all[dir] = true
+	for dir, names := range sv.names {
+		if len(names) > 0 {
+			all[dir] = true
+		}
 	}
 	for dir := range sv.w.awaited {
 		all[dir] = true

@@ -13,8 +13,8 @@ import (
 // sweepShare is the part of the time that sweeping may take: one in so many.
 const sweepShare = 10
 
-// restShare is the same for sweeps that nothing asked for: with 10,000 idle files they come less often.
-const restShare = 200
+// restShare is the same for sweeps that nothing asked for: with more than some 6,000 idle files they come less often than each SweepInterval.
+const restShare = 400
 
 // clockGrain is how far the times of files may be behind the clock: the kernel takes them from its last tick.
 const clockGrain = 20 * time.Millisecond
@@ -28,12 +28,12 @@ func (f *Follower) sweep(ctx context.Context, now clock) {
 	f.sweeps++
 	f.early = false
 	sv, settled := f.settledSurvey()
-	defer sv.w.close()
+	defer f.finish(sv)
 	took := f.took(began) // and not what follows: after the start, or 10,000 new files, nobody would look again for minutes
 	for _, g := range f.gens {
 		f.locate(g, sv, now)
 	}
-	for _, g := range slices.Clone(f.gens) {
+	for _, g := range f.gens { // prove may put another slice there, and does not change this
 		if g.unproven && g.size > 0 && g.lost == 0 && !g.final {
 			f.prove(g)
 		}
@@ -58,7 +58,8 @@ func (f *Follower) sweep(ctx context.Context, now clock) {
 	f.capDeleted(now)
 	f.forget(sv, now)
 	f.mu.Lock()
-	f.status = append(f.status[:0:0], f.gens...)
+	clear(f.status[copy(f.status, f.gens):])
+	f.status = append(f.status[:0], f.gens...)
 	f.counters.Sweeps++
 	f.mu.Unlock()
 	f.lookedAt = f.wall()
@@ -78,13 +79,15 @@ const unsettledSurveys = 10
 // can hide a body from a single one, and the bodies after it would start too early.
 func (f *Follower) settledSurvey() (sv *survey, settled bool) {
 	look := func() *survey {
-		return f.survey(newWalk(f.opts.Symlinks))
+		sv := f.newSurvey()
+		f.survey(sv)
+		return sv
 	}
 	sv = look()
 	for f.anythingNew(sv) {
 		next := look()
 		same := maps.EqualFunc(sv.paths, next.paths, func(a, b *entry) bool { return a.st.bodyKey == b.st.bodyKey })
-		sv.w.close()
+		f.finish(sv)
 		sv = next
 		if same {
 			break
@@ -99,8 +102,8 @@ func (f *Follower) settledSurvey() (sv *survey, settled bool) {
 
 // anythingNew says that the survey saw a body that nobody has.
 func (f *Follower) anythingNew(sv *survey) bool {
-	for key, at := range sv.bodies {
-		if g := f.bodies[key]; (g == nil || !sameBody(&at[0].st, key, g.birth)) && !f.isIgnored(at[0]) {
+	for _, e := range sv.order {
+		if g := f.bodies[e.st.bodyKey]; (g == nil || !sameBody(&e.st, e.st.bodyKey, g.birth)) && !f.isIgnored(e) {
 			return true
 		}
 	}
@@ -109,14 +112,15 @@ func (f *Follower) anythingNew(sv *survey) bool {
 
 // locate finds where the body of g is to be seen now.
 func (f *Follower) locate(g *generation, sv *survey, now clock) {
-	var names []string
+	names := f.scratch[:0]
 	var at *entry
-	for _, e := range sv.bodies[g.key] {
+	for e := sv.bodies[g.key]; e != nil; e = e.also {
 		if g.key != (bodyKey{}) && sameBody(&e.st, g.key, g.birth) && sv.plausible(g, e) {
 			names = append(names, e.path)
 			at = e
 		}
 	}
+	f.scratch = names
 	switch {
 	case at != nil:
 		g.lost, g.nameless, g.looked = 0, 0, now
@@ -205,6 +209,7 @@ func (f *Follower) rename(g *generation, names []string) {
 		}
 	}
 	g.targets = nil
+	names = slices.Clone(names)
 	g.names = names
 	for _, n := range names {
 		f.named[n] = g

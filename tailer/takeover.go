@@ -31,18 +31,16 @@ func Bodies(opts Options) ([]Body, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := newWalk(f.opts.Symlinks)
+	sv := f.newSurvey()
+	w := sv.w
 	defer w.close()
-	sv := f.survey(w)
+	f.survey(sv)
 	if len(w.blind) > 0 {
 		for dir, err := range w.blind {
 			return nil, fmt.Errorf("look into %q: %w", dir, err)
 		}
 	}
-	var entries []*entry
-	for _, key := range sv.order {
-		entries = append(entries, sv.bodies[key][0])
-	}
+	entries := slices.Clone(sv.order)
 	slices.SortStableFunc(entries, sv.compareAge)
 	var out []Body
 	for _, e := range entries {

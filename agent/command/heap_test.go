@@ -1,6 +1,7 @@
 package command
 
 import (
+	"runtime"
 	"runtime/debug"
 	"testing"
 )
@@ -18,5 +19,29 @@ func TestTheHeapIsBound(t *testing.T) {
 	boundHeap(64 << 20)
 	if got := debug.SetMemoryLimit(-1); got <= 64<<20 || got >= 96<<20 {
 		t.Errorf("the limit is %d bytes, which is not between memory_limit and 32 MiB more", got)
+	}
+}
+
+// Memory is given back when there is some, and a heap that has nothing to give is left alone.
+func TestMemoryIsGivenBack(t *testing.T) {
+	forced := func() uint32 {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.NumForcedGC
+	}
+	keep := make([][]byte, 8)
+	for i := range keep {
+		keep[i] = make([]byte, worthwhile)
+	}
+	runtime.KeepAlive(keep)
+	was := forced()
+	giveBack()
+	if forced() == was {
+		t.Error("nothing was given back of a heap with garbage")
+	}
+	was = forced()
+	giveBack()
+	if forced() != was {
+		t.Error("collected again although there was nothing to give back")
 	}
 }

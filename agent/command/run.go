@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"syscall"
@@ -204,7 +203,7 @@ func watch(helpers, running context.Context, cmd *cobra.Command, f runFlags, a *
 			agent.Report(log, f.done(), before, now)
 			agent.Remind(log, now)
 			if sent(now) == sent(before) {
-				debug.FreeOSMemory() // nothing goes out: what the last burst, or the start, took is given back
+				giveBack() // nothing goes out: what the last burst, or the start, took
 			}
 			before = now
 		case <-draw:

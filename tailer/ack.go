@@ -25,8 +25,9 @@ func (f *Follower) acknowledge(g *generation, number, size int64) {
 	s.pending[number-s.first].acked = true
 	n, moved := 0, false
 	for ; n < len(s.pending) && s.pending[n].acked; n++ {
-		if p := &s.pending[n]; p.end > s.rec.Offset {
-			s.rec.Offset, s.rec.Marker = p.end, p.marker
+		if p := &s.pending[n]; p.end > g.rec().Offset {
+			rec := g.edit()
+			rec.Offset, rec.Marker = p.end, p.marker
 			moved = true
 		}
 	}
@@ -46,7 +47,8 @@ func (f *Follower) acknowledge(g *generation, number, size int64) {
 // putLocked hands what is to be remembered of g to the store. It needs f.mu.
 func (f *Follower) putLocked(g *generation) {
 	if f.opts.Store != nil && !f.closed {
-		f.opts.Store.Put(g.shared.rec)
+		g.shared.stored = true
+		f.opts.Store.PutShared(g.rec())
 	}
 }
 
@@ -54,5 +56,5 @@ func (f *Follower) putLocked(g *generation) {
 func (f *Follower) committed(g *generation) (offset int64, all bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return g.shared.rec.Offset, len(g.shared.pending) == 0
+	return g.rec().Offset, len(g.shared.pending) == 0
 }

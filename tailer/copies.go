@@ -42,7 +42,7 @@ func (f *Follower) knownBody(file *os.File, st *stat, path, root string, except 
 		gens = c.gens
 	}
 	for k := range f.linked { // of another path, and of this one by a hard link
-		if k.chain.path != root && slices.ContainsFunc(k.shared.rec.Names, func(n string) bool { return n == root || isFamily(n, root) }) {
+		if k.chain.path != root && slices.ContainsFunc(k.rec().Names, func(n string) bool { return n == root || isFamily(n, root) }) {
 			gens = append(slices.Clip(gens), k)
 		}
 	}
@@ -99,7 +99,7 @@ func (f *Follower) prove(g *generation) bool {
 	var kind string
 	var err error
 	if g.file != nil { // it may have no name any more
-		known, kind, err = f.knownBody(g.file, &g.st, g.label(), g.chain.path, g)
+		known, kind, err = f.knownBody(g.file, &stat{bodyKey: g.key, version: g.st}, g.label(), g.chain.path, g)
 	} else {
 		known, kind, err = f.known(&entry{path: g.label(), st: stat{bodyKey: g.key, birth: g.birth}}, g.chain.path, g)
 	}
@@ -198,7 +198,7 @@ func (f *Follower) copyOf(k *generation, r io.ReaderAt, size int64) (bool, error
 	}
 	if k.tail.n == 0 {
 		f.mu.Lock()
-		m := k.shared.rec.Marker
+		m := k.rec().Marker
 		f.mu.Unlock()
 		return m.Len <= t.n && checkpoint.Sum(t.b[t.n-m.Len:t.n]) == m, nil
 	}

@@ -231,7 +231,9 @@ func (f *Follower) welcome(e *entry, root string, sv *survey, newest map[string]
 	g.unproven = e.st.size == 0 && (rotated || e.sibling)
 	if unseen != nil && !(first && !beginning) {
 		g.unproven, g.drained = true, true // that may last: what is newer does not wait
-		g.shared.rec.Drained = true
+		f.mu.Lock()
+		g.edit().Drained = true
+		f.mu.Unlock()
 	}
 	atEnd := first && !beginning
 	if f.forgotten && !rotated && !e.sibling && kind == "" {
@@ -281,7 +283,7 @@ func discovered(id string) int64 {
 	return int64(t)
 }
 
-func newSource(rec checkpoint.Generation) *Source {
+func newSource(rec *checkpoint.Generation) *Source {
 	return &Source{Flow: rec.Flow, Generation: rec.ID, Path: rec.Path, Name: filepath.Base(rec.Path), Dir: filepath.Dir(rec.Path)}
 }
 
@@ -314,13 +316,15 @@ func (f *Follower) create(c *chain, path string, e *entry, kind string, sv *surv
 		ID: newID(e.st.ctime), Flow: f.opts.Flow, Path: c.path, Names: []string{e.path}, Dev: e.st.dev, Ino: e.st.ino, Birth: e.st.birth,
 		ModTime: time.Unix(0, e.st.mtime), Compression: kind, Seen: wall, CaughtUp: wall, Seq: c.seq,
 	}
-	source := newSource(rec)
-	source.Path, source.Name, source.Dir = path, filepath.Base(path), filepath.Dir(path)
 	g := &generation{
-		chain: c, source: source, key: e.st.bodyKey, birth: e.st.birth, kind: kind,
-		st: stat{bodyKey: e.st.bodyKey, size: -1}, grown: now, looked: now,
+		chain: c, key: e.st.bodyKey, birth: e.st.birth, kind: kind,
+		st: version{size: -1}, grown: now, looked: now,
 	}
-	g.shared.rec = rec
+	g.shared.rec.Store(&rec)
+	if path != rec.Path {
+		g.source = newSource(&rec)
+		g.source.Path, g.source.Name, g.source.Dir = path, filepath.Base(path), filepath.Dir(path)
+	}
 	for _, o := range c.gens {
 		if !o.final {
 			f.activate(o) // it is to be drained now
@@ -329,7 +333,7 @@ func (f *Follower) create(c *chain, path string, e *entry, kind string, sv *surv
 	at := len(c.gens)
 	if live := c.newest(); live != nil && e.path != c.path && sv.precedes(e, live) {
 		at--
-		g.shared.rec.Seq = live.shared.rec.Seq
+		rec.Seq = live.rec().Seq
 		f.remember(live, func(r *checkpoint.Generation) { r.Seq = c.seq })
 	}
 	c.gens = slices.Insert(c.gens, at, g)
@@ -348,7 +352,8 @@ func (f *Follower) admit(g *generation, e *entry, atEnd bool, now clock) {
 		g.recalled = true // the last line end before its size is looked for when it can be read
 		g.read = e.st.size
 		f.mu.Lock()
-		g.shared.rec.Offset, g.shared.rec.Size, g.shared.read = e.st.size, e.st.size, e.st.size
+		r := g.edit()
+		r.Offset, r.Size, g.shared.read = e.st.size, e.st.size, e.st.size
 		f.mu.Unlock()
 	}
 	f.inspect(g, &e.st, nil, now)

@@ -68,7 +68,7 @@ func (w *world) expect(args []string) error {
 		return fmt.Errorf("status has %v", w.f.Status().Skipped)
 	case "head": // expect head FILE BYTES: its fingerprint covers so much
 		if g := w.f.named[w.path(args[1])]; g != nil {
-			return same([]string{strconv.Itoa(g.shared.rec.Head.Len)}, args[2:])
+			return same([]string{strconv.Itoa(g.rec().Head.Len)}, args[2:])
 		}
 		return errors.New("it is not followed")
 	case "remembered": // expect remembered N: generations in the store

@@ -47,11 +47,12 @@ type Follower struct {
 	nextSweep clock
 	nextPoll  clock
 	sweeps    int
-	pace      clock // no sweep before this: sweeping takes a tenth of a core at most
-	unsettled int   // surveys that did not agree with the one before
-	early     bool  // a sweep is wanted as soon as the pace allows
-	unsynced  bool  // positions of new files could not be made durable, and that was said
-	firstWall int64 // when the first sweep began, ns since 1970
+	lastTook  time.Duration // the last survey
+	pace      clock         // no sweep before this: sweeping takes a tenth of a core at most
+	unsettled int           // surveys that did not agree with the one before
+	early     bool          // a sweep is wanted as soon as the pace allows
+	unsynced  bool          // positions of new files could not be made durable, and that was said
+	firstWall int64         // when the first sweep began, ns since 1970
 	// lookedUntil is when all files were last looked at before this follower; lookedSaid is when the store was last told that they were.
 	lookedUntil, lookedSaid time.Time
 	lookedAt                time.Time        // by this one
@@ -160,14 +161,15 @@ func (f *Follower) recall(rec checkpoint.Generation) {
 	// What was handed out and never acknowledged is read again, and before anything newer: it had been drained for nothing.
 	rec.Drained = rec.Drained && rec.Offset >= rec.Size
 	g := &generation{
-		chain: c, source: newSource(rec), key: bodyKey{rec.Dev, rec.Ino}, birth: rec.Birth, kind: rec.Compression, head: rec.Head,
+		chain: c, key: bodyKey{rec.Dev, rec.Ino}, birth: rec.Birth, kind: rec.Compression, head: rec.Head,
 		read: rec.Offset, size: rec.Size, drained: rec.Drained, final: rec.Final, looked: f.now(), recalled: true,
 	}
 	// Found under a rotated name and never read: what was empty or unfinished then may have become a copy since.
 	g.unproven = rec.Offset == 0 && !slices.Contains(rec.Names, rec.Path)
-	g.grown = f.now()     // what is open at its end gets its time
-	g.st = stat{size: -1} // whatever is seen is a change
-	g.shared.rec, g.shared.read = rec, rec.Offset
+	g.grown = f.now()        // what is open at its end gets its time
+	g.st = version{size: -1} // whatever is seen is a change
+	g.shared.rec.Store(&rec)
+	g.shared.read = rec.Offset
 	f.recallLag(g)
 	c.gens = append(c.gens, g)
 	c.seq = max(c.seq, rec.Seq)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/kinetail/kinetail/tailer/checkpoint"
@@ -16,14 +17,14 @@ type clock = time.Duration
 // Follower.own.
 type generation struct {
 	chain  *chain
-	source *Source
+	source *Source // nil until something of it is handed out, if its Path is the one that is remembered: see from
 
 	// What it is known by. key is zero when the body is not to be seen anywhere (its content was truncated away, or it is gone).
 	key     bodyKey
 	birth   int64
 	names   []string // where it is to be seen now
 	targets []string // what names lead to that are symbolic links
-	st      stat     // at the last look
+	st      version  // at the last look
 	file    *os.File // nil while parked
 	zip     *unzip   // the reader of a compressed body; nil while parked
 	kind    string   // of compression
@@ -63,7 +64,10 @@ type generation struct {
 
 	// shared is guarded by Follower.mu.
 	shared struct {
-		rec     checkpoint.Generation // what is remembered: rec.Offset is the committed offset
+		// rec is what is remembered: see generation.rec. It is replaced under Follower.mu, and of what stays the same (ID, Path, Names, Seq) the
+		// owner may look at any.
+		rec     atomic.Pointer[checkpoint.Generation]
+		stored  bool // the store has it
 		pending []span
 		first   int64 // the number of pending[0]
 		read    int64
@@ -134,7 +138,33 @@ func (g *generation) label() string {
 	if len(g.names) > 0 {
 		return g.names[0]
 	}
-	return g.source.Path
+	if g.source != nil {
+		return g.source.Path
+	}
+	return g.rec().Path
+}
+
+// rec is what is remembered: its Offset is the committed offset. The store may have the same record, so it is changed by way of edit.
+func (g *generation) rec() *checkpoint.Generation { return g.shared.rec.Load() }
+
+func (g *generation) id() string { return g.rec().ID }
+
+// from is what batches say of where they come from.
+func (g *generation) from() *Source {
+	if g.source == nil {
+		g.source = newSource(g.rec())
+	}
+	return g.source
+}
+
+// edit is what is remembered of g, to be changed. It needs Follower.mu.
+func (g *generation) edit() *checkpoint.Generation {
+	if s := &g.shared; s.stored {
+		rec := *g.rec() // Names are never changed in place
+		s.rec.Store(&rec)
+		s.stored = false
+	}
+	return g.rec()
 }
 
 // content is what the generation reads from: the bytes, or what they decompress to.

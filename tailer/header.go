@@ -25,7 +25,7 @@ func (f *Follower) readHeader(g *generation) error {
 		text, ok := framer.Header(buf[:n])
 		switch {
 		case ok:
-			headed := *g.source // the one that was handed out never changes
+			headed := *g.from() // the one that was handed out never changes
 			headed.Header = string(text)
 			g.source, g.headed = &headed, true
 			return nil

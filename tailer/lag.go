@@ -27,28 +27,31 @@ const (
 // settle keeps the account of how old the oldest byte is that is not committed. rec.CaughtUp is its age; while nothing lags, it is now. It
 // needs f.mu.
 func (f *Follower) settle(g *generation) {
-	s, now := &g.shared, f.wall()
-	if s.rec.Size > s.seen {
+	s, rec, now := &g.shared, g.rec(), f.wall()
+	if rec.Size > s.seen {
 		at := now
 		if !s.unseen.IsZero() {
 			at = s.unseen // it grew while nobody looked
 		}
-		s.seen = s.rec.Size
+		s.seen = rec.Size
 		g.addSighting(sighting{s.seen, at})
 	}
 	n := 0
-	for n < len(s.sightings) && s.sightings[n].end <= s.rec.Offset {
+	for n < len(s.sightings) && s.sightings[n].end <= rec.Offset {
 		n++
 	}
 	s.sightings = s.sightings[:copy(s.sightings, s.sightings[n:])]
 	switch {
-	case s.rec.Size <= s.rec.Offset:
-		s.sightings, s.apart, s.seen, s.rec.CaughtUp = nil, 0, s.rec.Size, now
+	case rec.Size <= rec.Offset:
+		s.sightings, s.apart, s.seen = nil, 0, rec.Size
+		g.edit().CaughtUp = now
 		return
 	case len(s.sightings) == 0: // the committed offset went back
-		s.sightings = append(s.sightings, sighting{s.rec.Size, now})
+		s.sightings = append(s.sightings, sighting{rec.Size, now})
 	}
-	s.rec.CaughtUp = s.sightings[0].at
+	if at := s.sightings[0].at; !at.Equal(rec.CaughtUp) {
+		g.edit().CaughtUp = at
+	}
 }
 
 // addSighting needs Follower.mu.
@@ -71,13 +74,13 @@ func (g *generation) addSighting(one sighting) {
 
 // recallLag takes up the account where the store has it: what is behind the remembered size was written after the last look.
 func (f *Follower) recallLag(g *generation) {
-	s := &g.shared
-	s.seen = s.rec.Size
-	if s.unseen = s.rec.CaughtUp; f.lookedUntil.After(s.unseen) {
+	s, rec := &g.shared, g.rec()
+	s.seen = rec.Size
+	if s.unseen = rec.CaughtUp; f.lookedUntil.After(s.unseen) {
 		s.unseen = f.lookedUntil
 	}
-	if s.rec.Size > s.rec.Offset && !s.rec.CaughtUp.IsZero() {
-		s.sightings = []sighting{{s.rec.Size, s.rec.CaughtUp}}
+	if rec.Size > rec.Offset && !rec.CaughtUp.IsZero() {
+		s.sightings = []sighting{{rec.Size, rec.CaughtUp}}
 	}
 }
 
@@ -85,10 +88,10 @@ func (f *Follower) recallLag(g *generation) {
 func (f *Follower) sized(g *generation) {
 	size := g.size
 	if g.kind == "" {
-		size = max(size, g.shared.rec.Size)
+		size = max(size, g.rec().Size)
 	}
-	if size != g.shared.rec.Size {
-		g.shared.rec.Size = size
+	if size != g.rec().Size {
+		g.edit().Size = size
 		f.settle(g)
 	}
 }
@@ -97,7 +100,7 @@ func (f *Follower) sized(g *generation) {
 func (f *Follower) remember(g *generation, change func(*checkpoint.Generation)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	change(&g.shared.rec)
+	change(g.edit())
 	f.settle(g)
 	f.putLocked(g)
 }

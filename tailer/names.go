@@ -80,7 +80,7 @@ func (l *listing) read(dir string, old *listing) error {
 	var was []name
 	if old != nil {
 		was = old.names
-		if old.settled && old.again < rereadEvery && l.st.unchanged(&old.st) && sameBody(&l.st, old.st.bodyKey, old.st.birth) {
+		if old.settled && old.again < rereadEvery && l.st.version == old.st.version && sameBody(&l.st, old.st.bodyKey, old.st.birth) {
 			l.names, l.settled, l.again = was, true, old.again+1
 			return nil
 		}

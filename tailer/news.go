@@ -7,7 +7,7 @@ func (f *Follower) since(k *generation) int64 {
 	if k == nil {
 		return f.firstWall
 	}
-	return discovered(k.source.Generation)
+	return discovered(k.id())
 }
 
 // newer says that e holds what its path held after k, which was discovered at since. A name tells that it does, where k has been rotated too: a clock

@@ -234,7 +234,7 @@ func (f *Follower) capDeleted(now clock) {
 				continue
 			}
 			sum += g.st.size
-			if oldest == nil || g.nameless < oldest.nameless || g.nameless == oldest.nameless && g.shared.rec.Seq < oldest.shared.rec.Seq {
+			if oldest == nil || g.nameless < oldest.nameless || g.nameless == oldest.nameless && g.rec().Seq < oldest.rec().Seq {
 				oldest = g
 			}
 		}
@@ -289,6 +289,6 @@ func (f *Follower) drop(g *generation) {
 	g.final, g.active = true, false // it may be queued
 	delete(f.linked, g)
 	if f.opts.Store != nil {
-		f.opts.Store.Delete(f.opts.Flow, g.source.Generation)
+		f.opts.Store.Delete(f.opts.Flow, g.id())
 	}
 }

@@ -76,7 +76,7 @@ func (f *Follower) giveUp(g *generation, why string) {
 	f.unbody(g)
 	if gap := g.size - g.read; gap > 0 && (g.kind == "" || !g.drained) {
 		f.count(func(c *Counters) { c.FileGaps++; c.GapBytes += gap })
-		f.log.Error("bytes are lost: they were destroyed before they could be read", "path", g.chain.path, "generation", g.source.Generation,
+		f.log.Error("bytes are lost: they were destroyed before they could be read", "path", g.chain.path, "generation", g.id(),
 			"from", g.read, "to", g.size, "bytes", gap, "reason", why)
 	}
 	g.size = g.read
@@ -166,7 +166,7 @@ func (f *Follower) compare(g *generation, e *entry, sv *survey) (_ *candidate, e
 		c.zip = newUnzip(file, kind)
 		r = c.zip
 	}
-	moved := kind == "" && sv.plausible(g, e) && st.birth != 0 && st.birth == g.birth && st.ino == g.shared.rec.Ino
+	moved := kind == "" && sv.plausible(g, e) && st.birth != 0 && st.birth == g.birth && st.ino == g.rec().Ino
 	if same, err = f.holds(g, e, r, moved, kind == "" && st.size < g.read); err != nil || !same {
 		same = false
 		return nil, err
@@ -180,7 +180,7 @@ func (f *Follower) adopt(g *generation, c *candidate, now clock) {
 	g.park(f)
 	g.file, g.zip, g.kind = c.file, c.zip, kind
 	f.open++
-	g.key, g.birth, g.st = st.bodyKey, st.birth, st
+	g.key, g.birth, g.st = st.bodyKey, st.birth, st.version
 	g.lost, g.lostWhy, g.waited, g.nameless, g.looked, g.grown, g.ends = 0, "", 0, 0, now, now, 0
 	g.recalled = false
 	g.scanned, g.need = 0, 0
@@ -222,7 +222,7 @@ func (f *Follower) holds(g *generation, e *entry, r io.ReaderAt, moved, short bo
 	}
 	if g.recalled {
 		f.mu.Lock()
-		rec := g.shared.rec
+		rec := *g.rec()
 		f.mu.Unlock()
 		t, whole, err := tailAt(r, rec.Offset)
 		if err != nil || !whole || rec.Marker.Len > t.n {
@@ -239,7 +239,7 @@ func (f *Follower) holds(g *generation, e *entry, r io.ReaderAt, moved, short bo
 
 // isRotated says that path can be a rotated name of what g follows, under any of its names.
 func (f *Follower) isRotated(g *generation, path string) bool {
-	return isFamily(path, g.chain.path) || f.linked[g] && slices.ContainsFunc(g.shared.rec.Names, func(n string) bool { return isFamily(path, n) })
+	return isFamily(path, g.chain.path) || f.linked[g] && slices.ContainsFunc(g.rec().Names, func(n string) bool { return isFamily(path, n) })
 }
 
 // isFamily says that name can be a rotated name of path.

@@ -14,11 +14,14 @@ type bodyKey struct{ dev, ino uint64 }
 // stat is what statx tells of a body, at one moment.
 type stat struct {
 	bodyKey
-	birth, mtime, ctime int64 // ns since 1970; birth is 0 where the file system does not tell
-	size                int64
-	mode                uint16
-	nlink, uid          uint32
+	version
+	birth      int64 // ns since 1970; 0 where the file system does not tell
+	mode       uint16
+	nlink, uid uint32
 }
+
+// version is what changes with each write, as far as size and times can tell. The times are in ns since 1970.
+type version struct{ size, mtime, ctime int64 }
 
 // statMask is what is asked for; tests leave out the birth time, as some file systems do.
 var statMask = unix.STATX_BASIC_STATS | unix.STATX_BTIME
@@ -49,9 +52,7 @@ func statAt(dirfd int, name string, flags int) (stat, error) {
 	}
 	st := stat{
 		bodyKey: bodyKey{unix.Mkdev(x.Dev_major, x.Dev_minor), x.Ino},
-		mtime:   x.Mtime.Sec*1e9 + int64(x.Mtime.Nsec),
-		ctime:   x.Ctime.Sec*1e9 + int64(x.Ctime.Nsec),
-		size:    int64(x.Size),
+		version: version{int64(x.Size), x.Mtime.Sec*1e9 + int64(x.Mtime.Nsec), x.Ctime.Sec*1e9 + int64(x.Ctime.Nsec)},
 		mode:    x.Mode,
 		nlink:   x.Nlink,
 		uid:     x.Uid,
@@ -92,11 +93,6 @@ func (s *stat) oddity() string {
 	default:
 		return "is not a regular file"
 	}
-}
-
-// unchanged says that nothing has been written between two looks, as far as size and times can tell.
-func (s *stat) unchanged(t *stat) bool {
-	return s.size == t.size && s.mtime == t.mtime && s.ctime == t.ctime
 }
 
 // sameBody says that two looks saw one body: an inode that was freed and used again has another birth time.

@@ -68,14 +68,14 @@ func (f *Follower) state(generations bool) Status {
 	defer f.mu.Unlock()
 	st := Status{Flow: f.opts.Flow, Counters: f.counters, Unacked: f.unacked, Skipped: append([]Skipped(nil), f.skipped...)}
 	for _, g := range f.status {
-		s := &g.shared
-		if s.rec.Final {
+		s, rec := &g.shared, g.rec()
+		if rec.Final {
 			continue
 		}
-		lag := max(0, s.rec.Size-s.rec.Offset)
+		lag := max(0, rec.Size-rec.Offset)
 		var since time.Time
 		if lag > 0 {
-			since = s.rec.CaughtUp
+			since = rec.CaughtUp
 			if st.LagSince.IsZero() || since.Before(st.LagSince) {
 				st.LagSince = since
 			}
@@ -86,9 +86,9 @@ func (f *Follower) state(generations bool) Status {
 			continue
 		}
 		gs := GenerationStatus{
-			ID: s.rec.ID, Path: s.rec.Path, Names: append([]string(nil), s.rec.Names...), Compression: s.rec.Compression,
-			Size: s.rec.Size, Read: s.read, Committed: s.rec.Offset, Lag: lag, LagSince: since,
-			Drained: s.rec.Drained, Final: s.rec.Final, Lost: s.gone,
+			ID: rec.ID, Path: rec.Path, Names: append([]string(nil), rec.Names...), Compression: rec.Compression,
+			Size: rec.Size, Read: s.read, Committed: rec.Offset, Lag: lag, LagSince: since,
+			Drained: rec.Drained, Final: rec.Final, Lost: s.gone,
 		}
 		if s.err != nil {
 			gs.Error = s.err.Error()

@@ -13,8 +13,8 @@ import (
 // sweepShare is the part of the time that sweeping may take: one in so many.
 const sweepShare = 10
 
-// restShare is the same for sweeps that nothing asked for: with more than some 6,000 idle files they come less often than each SweepInterval.
-const restShare = 400
+// restShare is the same for sweeps that nothing asked for: with some 8,000 idle files they begin to come less often than each SweepInterval.
+const restShare = 300
 
 // clockGrain is how far the times of files may be behind the clock: the kernel takes them from its last tick.
 const clockGrain = 20 * time.Millisecond
@@ -64,7 +64,8 @@ func (f *Follower) sweep(ctx context.Context, now clock) {
 	f.mu.Unlock()
 	f.lookedAt = f.wall()
 	f.haveLooked(f.lookedAt)
-	f.nextSweep = now + max(f.opts.SweepInterval, took*restShare)
+	f.nextSweep = now + max(f.opts.SweepInterval, min(took, f.lastTook)*restShare) // one that was held up, or the first, says little
+	f.lastTook = took
 	f.pace = now + took*sweepShare
 	if f.early {
 		f.pace = max(f.pace, now+f.opts.PollInterval) // for a body that a rotator may be moving or compressing
@@ -155,7 +156,7 @@ func (f *Follower) locate(g *generation, sv *survey, now clock) {
 // plausible says whether g can be at e: a body of which nothing is known but its number (which another may have been given in the same
 // tick of the file system's clock) is not looked for under other files' names.
 func (sv *survey) plausible(g *generation, e *entry) bool {
-	if g.head.Len > 0 || slices.Contains(g.shared.rec.Names, e.path) {
+	if g.head.Len > 0 || slices.Contains(g.rec().Names, e.path) {
 		return true
 	}
 	root, _ := sv.family(e.path)
@@ -175,7 +176,7 @@ func (f *Follower) unsure(g *generation, sv *survey) bool {
 	if len(sv.w.blind) == 0 && len(sv.failed) == 0 {
 		return false
 	}
-	return sv.blindOlddir || sv.blindTo(g.chain.path) || slices.ContainsFunc(g.shared.rec.Names, sv.blindTo) ||
+	return sv.blindOlddir || sv.blindTo(g.chain.path) || slices.ContainsFunc(g.rec().Names, sv.blindTo) ||
 		slices.ContainsFunc(sv.failed, func(e *entry) bool { root, _ := sv.family(e.path); return root == g.chain.path })
 }
 
@@ -209,7 +210,11 @@ func (f *Follower) rename(g *generation, names []string) {
 		}
 	}
 	g.targets = nil
-	names = slices.Clone(names)
+	if known := g.rec().Names; slices.Equal(known, names) {
+		names = slices.Clip(known) // as it is for most
+	} else {
+		names = slices.Clone(names)
+	}
 	g.names = names
 	for _, n := range names {
 		f.named[n] = g
@@ -244,6 +249,9 @@ const maxNames = 8
 
 // mergeNames puts the names that a body has now behind those that it had.
 func mergeNames(had, has []string) []string {
+	if slices.Equal(had, has) {
+		return had
+	}
 	all := slices.DeleteFunc(slices.Clone(had), func(n string) bool { return slices.Contains(has, n) })
 	all = append(all, has...)
 	return all[max(0, len(all)-maxNames):]
@@ -258,7 +266,7 @@ func (f *Follower) inspect(g *generation, st *stat, sv *survey, now clock) {
 		g.err = nil
 		g.st.size = -1
 	}
-	if st.unchanged(&g.st) {
+	if st.version == g.st {
 		return
 	}
 	if g.kind != "" {
@@ -299,7 +307,7 @@ func (f *Follower) inspect(g *generation, st *stat, sv *survey, now clock) {
 	if g.kind == "" {
 		g.size = st.size
 	}
-	g.st = *st
+	g.st = st.version
 	if g.kind == "" {
 		f.note(g.label(), "") // of a compressed one nothing has been read yet
 	}
@@ -350,7 +358,7 @@ func (f *Follower) check(g *generation, st *stat) (bool, error) {
 // begin compares a body with what the store remembers of it, and takes up reading at the committed offset.
 func (f *Follower) begin(g *generation, st *stat) (bool, error) {
 	f.mu.Lock()
-	rec := g.shared.rec
+	rec := *g.rec()
 	f.mu.Unlock()
 	r := g.content()
 	if ok, err := headAgrees(r, rec.Head); err != nil || !ok {
@@ -374,7 +382,8 @@ func (f *Follower) begin(g *generation, st *stat) (bool, error) {
 	g.recalled = false
 	g.tail, g.read, g.scanned = t, rec.Offset, 0
 	f.mu.Lock()
-	g.shared.rec.Offset, g.shared.rec.Marker, g.shared.read = rec.Offset, t.print(), rec.Offset
+	known := g.edit()
+	known.Offset, known.Marker, g.shared.read = rec.Offset, t.print(), rec.Offset
 	f.mu.Unlock()
 	return true, nil
 }

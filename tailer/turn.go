@@ -178,7 +178,7 @@ func (f *Follower) scanOn(g *generation) (bool, error) {
 // frame makes a batch of raw, which begins at g.read; nil when nothing closed.
 func (f *Follower) frame(g *generation, block readBlock, raw []byte, closing Closing) *Batch {
 	b := batches.Get().(*Batch)
-	b.Source, b.Start, b.Before, b.After = g.source, g.read, g.part, 0
+	b.Source, b.Start, b.Before, b.After = g.from(), g.read, g.part, 0
 	b.Data, b.Records, b.Meta = b.arena[:0], b.Records[:0], b.Meta[:0]
 	consumed := 0
 	if len(raw) > 0 {
@@ -243,7 +243,7 @@ func (f *Follower) growHead(g *generation, raw []byte) {
 	if head.Len > g.head.Len {
 		g.head = head
 		f.mu.Lock()
-		g.shared.rec.Head = head
+		g.edit().Head = head
 		f.mu.Unlock()
 	}
 }

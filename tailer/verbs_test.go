@@ -202,7 +202,7 @@ func (w *world) do(words []string) error {
 		}
 		w.t.Logf("%+v", w.f.Status())
 		for _, g := range w.f.gens {
-			w.t.Logf("%s %s names %v size %d read %d lost %d drained %v final %v err %v active %v ends %d", g.chain.path, g.source.Generation, g.names, g.size, g.read,
+			w.t.Logf("%s %s names %v size %d read %d lost %d drained %v final %v err %v active %v ends %d", g.chain.path, g.id(), g.names, g.size, g.read,
 				g.lost, g.drained, g.final, g.err, g.active, g.ends)
 		}
 	case "expect":

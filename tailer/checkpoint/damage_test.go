@@ -172,7 +172,7 @@ func TestFlippedBits(t *testing.T) {
 		var got []Generation
 		for _, e := range c.entries {
 			if e.kind == kindGeneration {
-				got = append(got, e.generation)
+				got = append(got, *e.generation)
 			}
 		}
 		sortGenerations(got)
@@ -404,7 +404,7 @@ func TestTooNew(t *testing.T) {
 	}
 	d.format = format{Schema: 9, ReadableSince: 8}
 	g := gen("f", 50)
-	e := &entry{kind: kindGeneration, flow: "f", key: g.ID, generation: g}
+	e := &entry{kind: kindGeneration, flow: "f", key: g.ID, generation: &g}
 	if err := d.update(map[string]*entry{e.dbKey(): e}); err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ type entry struct {
 	kind, flow, key string
 	// rev grows with each change in the store: of two versions of an entry the higher is newer.
 	rev        uint64
-	generation Generation                 // kindGeneration
+	generation *Generation                // kindGeneration; never changed either
 	extra      map[string]json.RawMessage // fields of a newer release
 	value      []byte                     // kindValue
 	raw        []byte                     // any other kind: as it was found
@@ -162,10 +162,16 @@ func decode(value []byte) (*entry, uint64, error) {
 }
 
 func (e *entry) decodeGeneration(text []byte) error {
-	if err := json.Unmarshal(text, &e.generation); err != nil {
+	e.generation = &Generation{}
+	if err := json.Unmarshal(text, e.generation); err != nil {
 		return err
 	}
 	e.generation.eachPath(fromText)
+	for i, name := range e.generation.Names {
+		if name == e.generation.Path {
+			e.generation.Names[i] = e.generation.Path // one string
+		}
+	}
 	e.generation.ID, e.generation.Flow = e.key, e.flow
 	if err := json.Unmarshal(text, &e.extra); err != nil {
 		return err

@@ -76,9 +76,8 @@ type Store struct {
 
 	mu      sync.Mutex
 	rev     uint64
-	entries map[string]*entry            // by dbKey; includes kinds of newer releases
-	flows   map[string]map[string]*entry // flow, dbKey
-	dirty   map[string]*entry            // changed since the last commit; nil: removed
+	entries map[string]*entry // by dbKey; includes kinds of newer releases
+	dirty   map[string]*entry // changed since the last commit; nil: removed
 	rebuilt *Rebuild
 	stats   Stats
 	closing error // what the last commit said
@@ -100,7 +99,7 @@ func Open(dir string, opts Options) (*Store, error) {
 	s := &Store{
 		dir: dir, opts: opts,
 		wake: make(chan struct{}, 1), syncs: make(chan chan error), stop: make(chan struct{}), done: make(chan struct{}),
-		entries: map[string]*entry{}, flows: map[string]map[string]*entry{}, dirty: map[string]*entry{},
+		entries: map[string]*entry{}, dirty: map[string]*entry{},
 	}
 	var err error
 	if s.lock, err = lock(dir, opts.LockTimeout); err != nil {
@@ -168,8 +167,8 @@ func (s *Store) Load(flow string) ([]Generation, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []Generation
-	for _, e := range s.flows[flow] {
-		if e.kind == kindGeneration {
+	for _, e := range s.entries {
+		if e.flow == flow && e.kind == kindGeneration {
 			all = append(all, e.generation.clone())
 		}
 	}
@@ -188,6 +187,11 @@ func sortGenerations(all []Generation) {
 // Options.Interval.
 func (s *Store) Put(g Generation) {
 	g = g.clone()
+	s.PutShared(&g)
+}
+
+// PutShared is Put without a copy: nobody may change g, or what is in it, any more.
+func (s *Store) PutShared(g *Generation) {
 	g.clampTimes()
 	s.change(&entry{kind: kindGeneration, flow: g.Flow, key: g.ID, generation: g})
 }
@@ -230,7 +234,11 @@ func (s *Store) SetValue(flow, key string, value []byte) {
 func (s *Store) Flows() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Sorted(maps.Keys(s.flows))
+	all := map[string]bool{}
+	for _, e := range s.entries {
+		all[e.flow] = true
+	}
+	return slices.Sorted(maps.Keys(all))
 }
 
 // RenameFlow carries all that is remembered of a flow over to another name. It returns ErrUnknownFlow when there is nothing to
@@ -238,18 +246,24 @@ func (s *Store) Flows() []string {
 func (s *Store) RenameFlow(from, to string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.flows[from] == nil {
+	moving := s.of(from)
+	if len(moving) == 0 {
 		return fmt.Errorf("carry over flow %q: %w", from, ErrUnknownFlow)
 	}
-	if s.flows[to] != nil {
+	if len(s.of(to)) > 0 {
 		return fmt.Errorf("carry over flow %q: flow %q has a state of its own", from, to)
 	}
-	for k, e := range maps.Clone(s.flows[from]) {
+	for k, e := range moving {
 		if e.raw != nil {
 			continue // it names its flow in a way that only a newer release knows
 		}
 		moved := *e
-		moved.flow, moved.generation.Flow = to, to
+		moved.flow = to
+		if e.generation != nil {
+			g := e.generation.clone()
+			g.Flow = to
+			moved.generation = &g
+		}
 		s.rev++
 		moved.rev = s.rev
 		s.set(k, nil)
@@ -263,7 +277,7 @@ func (s *Store) RenameFlow(from, to string) error {
 func (s *Store) Forget(flow string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for k := range maps.Clone(s.flows[flow]) {
+	for k := range s.of(flow) {
 		s.set(k, nil)
 	}
 	s.wakeUp()
@@ -337,19 +351,21 @@ func (s *Store) remove(k string) {
 func (s *Store) set(k string, e *entry) {
 	s.dirty[k] = e
 	if e == nil {
-		flow := s.entries[k].flow
 		delete(s.entries, k)
-		delete(s.flows[flow], k)
-		if len(s.flows[flow]) == 0 {
-			delete(s.flows, flow)
-		}
 		return
 	}
 	s.entries[k] = e
-	if s.flows[e.flow] == nil {
-		s.flows[e.flow] = map[string]*entry{}
+}
+
+// of is everything of a flow, by dbKey. It needs mu.
+func (s *Store) of(flow string) map[string]*entry {
+	all := map[string]*entry{}
+	for k, e := range s.entries {
+		if e.flow == flow {
+			all[k] = e
+		}
 	}
-	s.flows[e.flow][k] = e
+	return all
 }
 
 func (s *Store) wakeUp() {

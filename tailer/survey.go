@@ -107,8 +107,8 @@ func (f *Follower) survey(sv *survey) {
 		}
 	}
 	for g := range f.linked { // rotated bodies are also known by a name that only the hard link had
-		for _, name := range g.shared.rec.Names {
-			if !slices.ContainsFunc(g.shared.rec.Names, func(n string) bool { return isFamily(name, n) }) {
+		for _, name := range g.rec().Names {
+			if !slices.ContainsFunc(g.rec().Names, func(n string) bool { return isFamily(name, n) }) {
 				sv.live(name)
 			}
 		}

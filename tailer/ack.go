@@ -46,7 +46,7 @@ func (f *Follower) acknowledge(g *generation, number, size int64) {
 
 // putLocked hands what is to be remembered of g to the store. It needs f.mu.
 func (f *Follower) putLocked(g *generation) {
-	if f.opts.Store != nil && !f.closed {
+	if f.opts.Store != nil && !f.closed && !g.shared.held {
 		g.shared.stored = true
 		f.opts.Store.PutShared(g.rec())
 	}

@@ -321,6 +321,7 @@ func (f *Follower) create(c *chain, path string, e *entry, kind string, sv *surv
 		st: version{size: -1}, grown: now, looked: now,
 	}
 	g.shared.rec.Store(&rec)
+	g.shared.held = true
 	if path != rec.Path {
 		g.source = newSource(&rec)
 		g.source.Path, g.source.Name, g.source.Dir = path, filepath.Base(path), filepath.Dir(path)
@@ -357,6 +358,9 @@ func (f *Follower) admit(g *generation, e *entry, atEnd bool, now clock) {
 		f.mu.Unlock()
 	}
 	f.inspect(g, &e.st, nil, now)
+	f.mu.Lock()
+	g.shared.held = false
+	f.mu.Unlock()
 	f.remember(g, func(*checkpoint.Generation) {})
 }
 

@@ -34,30 +34,30 @@ type generation struct {
 	size int64
 
 	// Where reading is.
-	read     int64  // handed out up to here
-	part     uint16 // the framer's state at read: not 0 inside an oversized line
-	headed   bool   // source.Header is known, or never will be
+	read     int64 // handed out up to here
 	head     checkpoint.Print
 	scanned  int64 // looked at up to here, and nothing could be closed
 	tail     tail  // of read
 	need     int   // block size that the next turn needs; 0 is any
-	recalled bool  // the body is not yet compared with what the store remembers
 	closing  Closing
-	holes    bool // NULs at the beginning are a hole that truncation left
-	unproven bool // it was empty under a rotated name: perhaps the beginning of a copy
+	part     uint16 // the framer's state at read: not 0 inside an oversized line
+	headed   bool   // source.Header is known, or never will be
+	recalled bool   // the body is not yet compared with what the store remembers
+	holes    bool   // NULs at the beginning are a hole that truncation left
+	unproven bool   // it was empty under a rotated name: perhaps the beginning of a copy
 	queued   bool
-	active   bool  // polled
+	active   bool // polled
+	drained  bool
+	final    bool
 	grown    clock // when it last grew
 	joined   int64 // what size was when an unfinished join was last closed by time
 	heard    clock // when an event last told of it
 	polled   int64 // size at the last poll
-	ends     int   // consecutive polls that found nothing new after something made this the older one
+	ends     int32 // consecutive polls that found nothing new after something made this the older one
 	ended    clock // when ends was counted last
-	drained  bool
-	final    bool
-	lost     int // sweeps that have not found the body
+	lost     int32 // sweeps that have not found the body
 	lostWhy  string
-	waited   int   // sweeps that could not tell whether it is lost
+	waited   int32 // sweeps that could not tell whether it is lost
 	nameless clock // since when it has no name; 0: it has one
 	err      error // why it cannot be read now
 	looked   clock // when something of it was last seen
@@ -68,17 +68,14 @@ type generation struct {
 		// owner may look at any.
 		rec     atomic.Pointer[checkpoint.Generation]
 		stored  bool // the store has it
+		held    bool // it is not yet known where reading starts: the store waits for that
+		gone    bool
 		pending []span
 		first   int64 // the number of pending[0]
 		read    int64
-		// How old what is not committed is: the content was seen to reach up to seen; unseen is set until the first look after a restart, to
-		// the time of the last one before it.
-		seen      int64
-		sightings []sighting
-		apart     time.Duration // two sightings are at least
-		unseen    time.Time
-		err       error
-		gone      bool
+		seen    int64    // the content was seen to reach up to here
+		lag     *lagging // nil while nothing lags
+		err     error
 	}
 }
 

@@ -13,6 +13,14 @@ type sighting struct {
 	at  time.Time
 }
 
+// lagging is how old what is not committed of a generation is.
+type lagging struct {
+	sightings []sighting
+	apart     time.Duration // two sightings are at least
+	// unseen is set until the first look after a restart, to the time of the last one before it.
+	unseen time.Time
+}
+
 const (
 	// maxSightings bounds what is kept of a generation that lags. More are merged in pairs, so that an age is never too small.
 	maxSightings = 32
@@ -30,33 +38,50 @@ func (f *Follower) settle(g *generation) {
 	s, rec, now := &g.shared, g.rec(), f.wall()
 	if rec.Size > s.seen {
 		at := now
-		if !s.unseen.IsZero() {
-			at = s.unseen // it grew while nobody looked
+		if s.lag != nil && !s.lag.unseen.IsZero() {
+			at = s.lag.unseen // it grew while nobody looked
 		}
 		s.seen = rec.Size
 		g.addSighting(sighting{s.seen, at})
 	}
-	n := 0
-	for n < len(s.sightings) && s.sightings[n].end <= rec.Offset {
-		n++
-	}
-	s.sightings = s.sightings[:copy(s.sightings, s.sightings[n:])]
-	switch {
-	case rec.Size <= rec.Offset:
-		s.sightings, s.apart, s.seen = nil, 0, rec.Size
+	if rec.Size <= rec.Offset {
+		s.seen = rec.Size
+		if s.lag != nil {
+			s.lag.sightings, s.lag.apart = nil, 0
+			g.noLag()
+		}
 		g.edit().CaughtUp = now
 		return
-	case len(s.sightings) == 0: // the committed offset went back
-		s.sightings = append(s.sightings, sighting{rec.Size, now})
 	}
-	if at := s.sightings[0].at; !at.Equal(rec.CaughtUp) {
+	if s.lag == nil {
+		s.lag = &lagging{}
+	}
+	l, n := s.lag, 0
+	for n < len(l.sightings) && l.sightings[n].end <= rec.Offset {
+		n++
+	}
+	l.sightings = l.sightings[:copy(l.sightings, l.sightings[n:])]
+	if len(l.sightings) == 0 { // the committed offset went back
+		l.sightings = append(l.sightings, sighting{rec.Size, now})
+	}
+	if at := l.sightings[0].at; !at.Equal(rec.CaughtUp) {
 		g.edit().CaughtUp = at
+	}
+}
+
+// noLag lets go of an account that says nothing. It needs Follower.mu.
+func (g *generation) noLag() {
+	if l := g.shared.lag; l != nil && len(l.sightings) == 0 && l.unseen.IsZero() {
+		g.shared.lag = nil
 	}
 }
 
 // addSighting needs Follower.mu.
 func (g *generation) addSighting(one sighting) {
-	s := &g.shared
+	if g.shared.lag == nil {
+		g.shared.lag = &lagging{}
+	}
+	s := g.shared.lag
 	all := s.sightings
 	if last := len(all) - 1; last >= 0 && one.at.Sub(all[last].at) < max(s.apart, sightingEvery) {
 		all[last].end = one.end
@@ -76,11 +101,12 @@ func (g *generation) addSighting(one sighting) {
 func (f *Follower) recallLag(g *generation) {
 	s, rec := &g.shared, g.rec()
 	s.seen = rec.Size
-	if s.unseen = rec.CaughtUp; f.lookedUntil.After(s.unseen) {
-		s.unseen = f.lookedUntil
+	s.lag = &lagging{unseen: rec.CaughtUp}
+	if f.lookedUntil.After(rec.CaughtUp) {
+		s.lag.unseen = f.lookedUntil
 	}
 	if rec.Size > rec.Offset && !rec.CaughtUp.IsZero() {
-		s.sightings = []sighting{{rec.Size, rec.CaughtUp}}
+		s.lag.sightings = []sighting{{rec.Size, rec.CaughtUp}}
 	}
 }
 

@@ -110,6 +110,9 @@ func (f *Follower) publish(g *generation) {
 	defer f.mu.Unlock()
 	g.shared.err, g.shared.gone = g.err, g.lost > 0
 	if g.err == nil && g.lost == 0 {
-		g.shared.unseen = time.Time{}
+		if l := g.shared.lag; l != nil {
+			l.unseen = time.Time{}
+			g.noLag()
+		}
 	}
 }

@@ -20,11 +20,12 @@ func boundHeap(memoryLimit int64) {
 // worthwhile is from how many bytes on memory is given back to the system: with 10,000 files the collection that it takes costs 20 ms.
 const worthwhile = 2 << 20
 
-// giveBack gives memory back that the heap does not need, if it is worthwhile: what may be garbage, and what is free.
-func giveBack() {
+// giveBack gives memory back that the heap does not need: surely, or only if it is worthwhile, by what was allocated since the last collection and what
+// is free. That collection may have been in the middle of what is over now.
+func giveBack(surely bool) {
 	of := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
 	metrics.Read(of)
-	if objects, live, free := of[0].Value.Uint64(), of[1].Value.Uint64(), of[2].Value.Uint64(); objects+free >= live+worthwhile {
+	if objects, live, free := of[0].Value.Uint64(), of[1].Value.Uint64(), of[2].Value.Uint64(); objects+free >= live+worthwhile || surely {
 		debug.FreeOSMemory()
 	}
 }

@@ -35,13 +35,17 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	}
 	runtime.KeepAlive(keep)
 	was := forced()
-	giveBack()
+	giveBack(false)
 	if forced() == was {
 		t.Error("nothing was given back of a heap with garbage")
 	}
 	was = forced()
-	giveBack()
+	giveBack(false)
 	if forced() != was {
 		t.Error("collected again although there was nothing to give back")
+	}
+	giveBack(true)
+	if forced() == was {
+		t.Error("nothing was given back after a burst")
 	}
 }

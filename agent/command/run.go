@@ -189,7 +189,7 @@ func watch(helpers, running context.Context, cmd *cobra.Command, f runFlags, a *
 		draw = tick.C
 	}
 	started := time.Now()
-	before := a.Summary()
+	before, wasQuiet := a.Summary(), false
 	for {
 		select {
 		case <-helpers.Done():
@@ -202,9 +202,11 @@ func watch(helpers, running context.Context, cmd *cobra.Command, f runFlags, a *
 			now := a.Summary()
 			agent.Report(log, f.done(), before, now)
 			agent.Remind(log, now)
-			if sent(now) == sent(before) {
-				giveBack() // nothing goes out: what the last burst, or the start, took
+			quiet := sent(now) == sent(before)
+			if quiet {
+				giveBack(!wasQuiet) // what the last burst, or the start, took
 			}
+			wasQuiet = quiet
 			before = now
 		case <-draw:
 			line.set("%s", onceProgress(a.Snapshot(), started))

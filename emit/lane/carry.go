@@ -23,9 +23,8 @@ func (e *Engine) carry(r *request) {
 			defer func(arena *[]byte) { buffer.Put(arena) }(r.arena) // settle gives r away
 		}
 		e.build(r, r.units)
-		if !e.probed(r) {
-			e.try(r, r.units)
-		}
+		e.ask(r)
+		e.try(r, r.units)
 	} else { // the engine ends
 		r.fault = retry.Fault{Class: retry.Transient, Code: "not sent"}
 		r.decide(r.units, r.fault)
@@ -216,20 +215,16 @@ func (r *request) tally(units []Unit, add func(p *Port, n int64)) {
 	}
 }
 
-// probed asks the service whether it takes anything, where the only record at hand is one that it has refused alone. It reports
-// whether the record must not be sent yet.
-func (e *Engine) probed(r *request) bool {
+// ask asks the service whether it takes anything, where the only record at hand is one that it has refused alone: if so, that is the proof.
+// Whatever else it says, sending the record tells more.
+func (e *Engine) ask(r *request) {
 	p, ok := e.o.Sender.(Prober)
 	if !ok || !r.probe || r.units[0].First.flags&refused == 0 {
-		return false
+		return
 	}
 	ctx, cancel := context.WithTimeout(e.ctx, e.o.Timeout)
 	defer cancel()
-	if err := p.Probe(ctx); err != nil {
-		return false // whatever it is, sending the record tells more
-	}
-	r.accepted = true
-	return false
+	r.accepted = p.Probe(ctx) == nil
 }
 
 // judge makes dead letters of what the service refused alone, if it took something else (invariant 13 of DESIGN.md). What must not be

@@ -12,8 +12,8 @@ import (
 	"github.com/kinetail/kinetail/emit/lane"
 )
 
-// New starts what sends to one stream, for the flows that join it. Beside the engine's goroutines there is one that lists the shards. All end
-// when the last flow has left.
+// New starts what sends to one stream, for the flows that join it. Beside the engine's goroutines there is one that lists the shards,
+// and with aggregates one that asks about the stream. All end when the last flow has left.
 func New(o Options) (*lane.Engine, error) {
 	e, _, err := start(o)
 	return e, err

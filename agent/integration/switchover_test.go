@@ -97,6 +97,10 @@ func TestSwitchOver(t *testing.T) {
 			w := startBusyWriter(t, log)
 			other := start(t, dir, "other-agent", nil, "python3", fromRoot("agent/integration/testdata/other_agent.py"), log, sent, db,
 				"kinesis:"+stream+":"+log+"*", journal)
+			eventually(t, 30*time.Second, "the other agent has begun", func() bool { // it does not look for what was rotated before
+				st, err := os.Stat(sent)
+				return err == nil && st.Size() > 0
+			})
 			for range 3 {
 				time.Sleep(600 * time.Millisecond)
 				w.rotate()
@@ -138,7 +142,9 @@ func TestSwitchOver(t *testing.T) {
 				}
 				return all
 			}
-			eventually(t, 90*time.Second, "every line has arrived", func() bool { return len(arrived()) >= len(written) })
+			for end := time.Now().Add(90 * time.Second); len(arrived()) < len(written) && time.Now().Before(end); {
+				time.Sleep(100 * time.Millisecond)
+			}
 			k.stop()
 			before := len(lines(t, sent))
 			v := judge(t, written, written, arrived())

@@ -26,7 +26,7 @@ const DefaultDeadLetterSize = 256 << 20
 // deadLetterRetry is how often a full file, or a disk that fails, is looked at again.
 const deadLetterRetry = 5 * time.Second
 
-// tryTime is how long TryKeep waits for whoever takes letters out of the file at the moment.
+// tryTime is how long TryKeep waits for whoever writes letters or takes them out of the file at the moment.
 const tryTime = time.Second
 
 // DeadLetter is a record that its destination will never accept. Data and Key are copied before Keep returns.
@@ -168,17 +168,20 @@ func (d *DeadLetters) TryKeep(letters ...DeadLetter) (dropped int, err error) {
 	if len(letters) == 0 {
 		return 0, nil
 	}
+	if why := d.Waits(); why != "" {
+		return 0, fmt.Errorf("other dead letters of the flow wait already: %s", why)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), tryTime)
+	defer cancel()
 	select {
 	case <-d.turn:
 		defer func() { d.turn <- struct{}{} }()
-	default:
-		return 0, errors.New("other dead letters of the flow wait already")
+	case <-ctx.Done():
+		return 0, errors.New("other dead letters of the flow are not written yet")
 	}
 	if err := d.encode(letters); err != nil {
 		return 0, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), tryTime)
-	defer cancel()
 	err = d.write(ctx)
 	if errors.Is(err, errDeadLettersFull) && d.o.Drop {
 		d.tell("dead-letter file is full: refused records are dropped, as on_full says", err)

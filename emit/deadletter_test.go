@@ -147,3 +147,21 @@ func TestDeadLettersTogether(t *testing.T) {
 		t.Errorf("%d letters of 80", n)
 	}
 }
+
+// TestTryKeepTakesTurns: that another request of the flow keeps its letters at the same moment is no reason to stop the flow.
+func TestTryKeepTakesTurns(t *testing.T) {
+	d := NewDeadLetters(DeadLetterOptions{StateDir: t.TempDir(), Flow: "f", Destination: "d"})
+	errs := make(chan error)
+	const many = 16
+	for range many {
+		go func() {
+			_, err := d.TryKeep(DeadLetter{Reason: "refused", Data: []byte("x")})
+			errs <- err
+		}()
+	}
+	for range many {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+}

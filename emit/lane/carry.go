@@ -18,13 +18,10 @@ const maxBisect = 64
 func (e *Engine) carry(r *request) {
 	room, ok := e.enter(r)
 	if ok {
-		if e.o.Aggregator != nil {
-			r.arena = buffer.Get(r.size)
-			defer func(arena *[]byte) { buffer.Put(arena) }(r.arena) // settle gives r away
-		}
 		e.build(r, r.units)
 		e.ask(r)
 		e.try(r, r.units)
+		r.giveBack()
 	} else { // the engine ends
 		r.fault = retry.Fault{Class: retry.Transient, Code: "not sent"}
 		r.decide(r.units, r.fault)
@@ -60,7 +57,39 @@ func (e *Engine) buildOne(r *request, u *Unit) {
 		u.Data = u.First.Data()
 		return
 	}
-	*r.arena = e.o.Aggregator.Build(*r.arena, u)
+	b := r.room(u.Size)
+	*b = e.o.Aggregator.Build(*b, u)
+}
+
+// Aggregates smaller than ownArena share one of sharedArena, so that no more than a quarter of it is left over.
+const (
+	ownArena    = 16 << 10
+	sharedArena = 4 * ownArena
+)
+
+// room is a buffer with room for n bytes. Aggregates of the usual size have one each: those are all of the same size, and soon used again,
+// where a buffer for all that a request has is of another size each time. At 10 MB/s that was 8 MiB of buffers.
+func (r *request) room(n int) *[]byte {
+	if last := len(r.arenas) - 1; last >= 0 {
+		if b := r.arenas[last]; n <= cap(*b)-len(*b) {
+			return b
+		}
+	}
+	if n < ownArena {
+		n = max(n, min(sharedArena, r.size))
+	}
+	b := buffer.Get(n)
+	r.arenas = append(r.arenas, b)
+	return b
+}
+
+// giveBack ends the use of all that was built.
+func (r *request) giveBack() {
+	for _, b := range r.arenas {
+		buffer.Put(b)
+	}
+	clear(r.arenas)
+	r.arenas = r.arenas[:0]
 }
 
 // try sends units and adds them to r.done with their verdicts, in their order. It reports whether all of them were accepted.

@@ -33,3 +33,22 @@ func TestDelivers(t *testing.T) {
 		})
 	}
 }
+
+func TestArenasAreShared(t *testing.T) {
+	r := &request{size: 1 << 20}
+	for range 100 { // small aggregates share
+		b := r.room(1 << 10)
+		*b = append(*b, make([]byte, 1<<10)...)
+	}
+	if n := len(r.arenas); n != 2 {
+		t.Errorf("100 KiB of small aggregates are in %d buffers", n)
+	}
+	b := r.room(50 << 10)
+	if *b = append(*b, make([]byte, 50<<10)...); len(*b) != 50<<10 || cap(*b) > 64<<10 {
+		t.Errorf("an aggregate of 50 KiB is in a buffer of %d with %d bytes in it", cap(*b), len(*b))
+	}
+	r.giveBack()
+	if len(r.arenas) != 0 {
+		t.Errorf("%d buffers are kept", len(r.arenas))
+	}
+}

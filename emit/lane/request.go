@@ -46,7 +46,7 @@ type request struct {
 	units    []Unit // as packed
 	done     []Unit // with their verdicts; more than units where aggregates had to be divided
 	verdicts []retry.Fault
-	arena    *[]byte      // lent while it is carried, where there are aggregates
+	arenas   []*[]byte    // lent while it is carried: what the aggregates are in
 	busy     []int        // lanes whose keyed records are in it
 	seen     map[Hash]int // of the lane being packed: key -> unit
 	size     int          // bytes of data and keys
@@ -75,7 +75,7 @@ func (r *request) free() {
 	clear(r.verdicts)
 	clear(r.seen)
 	*r = request{
-		units: r.units[:0], done: r.done[:0], verdicts: r.verdicts[:0], busy: r.busy[:0], seen: r.seen,
+		units: r.units[:0], done: r.done[:0], verdicts: r.verdicts[:0], busy: r.busy[:0], seen: r.seen, arenas: r.arenas[:0],
 	}
 	requests.Put(r)
 }

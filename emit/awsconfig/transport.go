@@ -14,6 +14,8 @@ import (
 	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+
+	"github.com/kinetail/kinetail/emit/buffer"
 )
 
 // Time-outs of a request's stages. There is none for the whole: ten megabytes over a slow line may take minutes, and a caller that
@@ -175,7 +177,7 @@ func dialWithWriteTimeout(dial dialFunc) dialFunc {
 }
 
 // writeTimeoutConn gives each write writeTimeout, because http.Transport has none: a peer that stops reading would hold a request
-// until the kernel gives up, a quarter of an hour later. Only Write is wrapped on purpose, so nothing gets past it by ReadFrom.
+// until the kernel gives up, a quarter of an hour later. Nothing gets past it by ReadFrom.
 type writeTimeoutConn struct{ net.Conn }
 
 func (c *writeTimeoutConn) Write(p []byte) (int, error) {
@@ -183,4 +185,14 @@ func (c *writeTimeoutConn) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return c.Conn.Write(p)
+}
+
+// copyBytes is how much of a body is written at once. io.Copy takes half of that, and a new buffer for each request.
+const copyBytes = 64 << 10
+
+// ReadFrom is what http.Transport hands a body to.
+func (c *writeTimeoutConn) ReadFrom(r io.Reader) (int64, error) {
+	b := buffer.Get(copyBytes)
+	defer buffer.Put(b)
+	return io.CopyBuffer(struct{ io.Writer }{c}, r, (*b)[:copyBytes])
 }

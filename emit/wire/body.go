@@ -16,6 +16,8 @@ import (
 type loan struct {
 	body *[]byte
 	cbor bool // it is in CBOR
+
+	records int // in it
 }
 
 type loanKey struct{}

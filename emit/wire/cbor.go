@@ -247,8 +247,9 @@ func (d *decoder) skip(depth int) {
 	}
 }
 
-// parsePutRecordsCBOR fills in the shard, or code and message, of each record, as parsePutRecords does.
-func parsePutRecordsCBOR(answer []byte, out *kinesis.PutRecordsOutput) error {
+// parsePutRecordsCBOR fills in the shard, or code and message, of each record, as parsePutRecords does. expected is
+// how many there should be.
+func parsePutRecordsCBOR(answer []byte, expected int, out *kinesis.PutRecordsOutput) error {
 	d := &decoder{b: answer}
 	same := map[string]*string{}
 	out.FailedRecordCount = new(int32)
@@ -258,15 +259,13 @@ func parsePutRecordsCBOR(answer []byte, out *kinesis.PutRecordsOutput) error {
 			d.skip(0)
 			return
 		}
+		out.Records = make([]types.PutRecordsResultEntry, 0, expected)
 		found = d.each(majorList, func(int) {
 			var r types.PutRecordsResultEntry
 			if !d.each(majorMap, func(int) { d.result(&r, same) }) {
 				d.fail()
 			}
 			*out.FailedRecordCount = failed(*out.FailedRecordCount, r.ErrorCode)
-			if out.Records == nil {
-				out.Records = make([]types.PutRecordsResultEntry, 0, 500)
-			}
 			out.Records = append(out.Records, r)
 		})
 	})

@@ -99,7 +99,7 @@ func TestAnswersInCBOR(t *testing.T) {
 	}
 	for name, answer := range map[string][]byte{"another implementation's": plain, "open": []byte(open)} {
 		var out kinesis.PutRecordsOutput
-		if err := parsePutRecordsCBOR(answer, &out); err != nil {
+		if err := parsePutRecordsCBOR(answer, len(want), &out); err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
@@ -110,7 +110,7 @@ func TestAnswersInCBOR(t *testing.T) {
 			}
 		}
 		for n := range answer {
-			if err := parsePutRecordsCBOR(answer[:n], &kinesis.PutRecordsOutput{}); err == nil {
+			if err := parsePutRecordsCBOR(answer[:n], 2, &kinesis.PutRecordsOutput{}); err == nil {
 				t.Errorf("%s: %d of %d bytes are taken for an answer", name, n, len(answer))
 			}
 		}
@@ -224,7 +224,7 @@ func FuzzCBOR(f *testing.F) {
 	f.Add([]byte("\xbf\x67Records\x9f\xbf\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, answer []byte) {
 		var mine kinesis.PutRecordsOutput
-		if err := parsePutRecordsCBOR(answer, &mine); err == nil {
+		if err := parsePutRecordsCBOR(answer, 0, &mine); err == nil {
 			var theirs struct{ Records []map[string]any }
 			if err := cbor.Unmarshal(answer, &theirs); err == nil && len(theirs.Records) != len(mine.Records) {
 				t.Errorf("%d results, another implementation has %d", len(mine.Records), len(theirs.Records))
@@ -246,7 +246,7 @@ func BenchmarkAnswer(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := parsePutRecordsCBOR(answer, &kinesis.PutRecordsOutput{}); err != nil {
+		if err := parsePutRecordsCBOR(answer, 500, &kinesis.PutRecordsOutput{}); err != nil {
 			b.Fatal(err)
 		}
 	}

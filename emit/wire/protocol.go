@@ -44,7 +44,7 @@ func (p protocol) SerializeRequest(ctx context.Context, schema *smithy.Operation
 			break // it is a probe, which has time
 		}
 		if l := loanOf(ctx); l != nil && !p.dialect.json.Load() {
-			l.cbor = true
+			l.cbor, l.records = true, len(in.Records)
 			err := p.with(ctx, schema, &kinesis.PutRecordsInput{}, req, newGather(ctx, putRecordsSizeCBOR(in), func(w *bodyWriter) { writePutRecordsCBOR(w, in) }))
 			req.Header.Set("Content-Type", cborType)
 			return err
@@ -80,7 +80,11 @@ func (p protocol) DeserializeResponse(ctx context.Context, schema *smithy.Operat
 		switch out := out.(type) {
 		case *kinesis.PutRecordsOutput:
 			if isCBOR(resp.Header) {
-				return read(resp, func(b []byte) error { return p.dialect.understand(parsePutRecordsCBOR(b, out)) })
+				expected := 0
+				if l := loanOf(ctx); l != nil {
+					expected = l.records
+				}
+				return read(resp, func(b []byte) error { return p.dialect.understand(parsePutRecordsCBOR(b, expected, out)) })
 			}
 			return read(resp, func(b []byte) error { return parsePutRecords(b, out) })
 		case *awscall.PutRecordBatchOutput:

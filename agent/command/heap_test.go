@@ -4,9 +4,11 @@ import (
 	"runtime"
 	"runtime/debug"
 	"testing"
+	"time"
 )
 
 func TestTheHeapIsBound(t *testing.T) {
+	t.Setenv("GOGC", "100") // collections are not paced
 	before := debug.SetMemoryLimit(-1)
 	defer debug.SetMemoryLimit(before)
 
@@ -48,4 +50,30 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	if forced() == was {
 		t.Error("nothing was given back after a burst")
 	}
+}
+
+func TestCollectionsArePaced(t *testing.T) {
+	p := &pace{percent: busyPercent}
+	for _, step := range []struct {
+		since time.Duration
+		want  int
+	}{
+		{500 * time.Millisecond, busyPercent},
+		{2 * time.Second, quietPercent},
+		{500 * time.Millisecond, quietPercent},
+		{100 * time.Millisecond, busyPercent},
+	} {
+		if p.percent = p.next(step.since); p.percent != step.want {
+			t.Errorf("%d %% after %v, not %d %%", p.percent, step.since, step.want)
+		}
+	}
+	// It is called after each collection, and sets what it says.
+	before := debug.SetGCPercent(busyPercent)
+	defer debug.SetGCPercent(before)
+	p.last, p.percent = time.Now().Add(-time.Hour), busyPercent
+	p.collected()
+	if got := debug.SetGCPercent(busyPercent); got != quietPercent {
+		t.Errorf("%d %% is set", got)
+	}
+	runtime.SetFinalizer(p, nil)
 }

@@ -190,6 +190,8 @@ func watch(helpers, running context.Context, cmd *cobra.Command, f runFlags, a *
 	}
 	started := time.Now()
 	before, wasQuiet := a.Summary(), false
+	begun := time.NewTimer(settled)
+	defer begun.Stop()
 	for {
 		select {
 		case <-helpers.Done():
@@ -208,6 +210,8 @@ func watch(helpers, running context.Context, cmd *cobra.Command, f runFlags, a *
 			}
 			wasQuiet = quiet
 			before = now
+		case <-begun.C:
+			forgetPages()
 		case <-draw:
 			line.set("%s", onceProgress(a.Snapshot(), started))
 		case <-hup:

@@ -32,6 +32,7 @@ type modelBody struct {
 	lines   []int
 	partial bool // it ends without a line end
 	zipped  bool
+	copied  bool // a compressed copy of what it was is there
 }
 
 type model struct {
@@ -49,7 +50,7 @@ type model struct {
 	failing bool // a system call fails now
 	shaken  bool // one has failed since a running follower last looked at everything
 	lateOK  map[int]bool
-	twice   map[int]bool    // is in two files, and nobody has looked at either: both are read
+	twice   map[int]bool    // is in two files of which nobody can know that they are one: both are read
 	met     map[string]bool // what was looked at under its own name; what never was is nobody's rotated body
 	from    int             // of w.got: before it everything is checked
 	count   map[int]int
@@ -106,8 +107,19 @@ func (m *model) note(name string, n int) {
 		b = &modelBody{}
 		m.names[name] = b
 	}
+	m.grow(b)
 	for i := m.w.next - n + 1; i <= m.w.next; i++ {
 		b.lines = append(b.lines, i)
+	}
+}
+
+// grow is called when a body is written to: a copy that is shorter cannot be told by the fingerprint of the whole, when that is all that is left.
+func (m *model) grow(b *modelBody) {
+	if !b.copied {
+		return
+	}
+	for _, n := range b.lines {
+		m.twice[n] = true
 	}
 }
 
@@ -311,6 +323,7 @@ func (m *model) op(op string) {
 			for _, n := range b.lines {
 				m.twice[n] = m.twice[n] || !m.looked[n]
 			}
+			b.copied = true
 			b = &modelBody{lines: b.lines, partial: b.partial}
 		} else {
 			m.closeHandle(b)
@@ -329,6 +342,7 @@ func (m *model) op(op string) {
 			return
 		}
 		m.do("write", "w", "1")
+		m.grow(m.hbody)
 		m.hbody.lines = append(m.hbody.lines, m.w.next)
 		m.lateOK[m.w.next] = true
 	case "create":

@@ -23,6 +23,8 @@ type survey struct {
 	skipped map[string]string
 	// failed are paths where something is that could not be looked at.
 	failed []*entry
+	// settled says that the survey before it saw the same, or that nothing is new or missing.
+	settled bool
 	// blindOlddir says that a directory which rotated bodies may have gone to could not be looked at.
 	blindOlddir bool
 }

@@ -28,6 +28,7 @@ func (f *Follower) sweep(ctx context.Context, now clock) {
 	f.sweeps++
 	f.early = false
 	sv, settled := f.settledSurvey()
+	sv.settled = settled
 	defer f.finish(sv)
 	took := f.took(began) // and not what follows: after the start, or 10,000 new files, nobody would look again for minutes
 	for _, g := range f.gens {
@@ -76,8 +77,8 @@ func (f *Follower) sweep(ctx context.Context, now clock) {
 // unsettledSurveys is how many surveys in a row may differ before one is taken as it is.
 const unsettledSurveys = 10
 
-// settledSurvey surveys until two surveys agree, if there is anything new: a rotator that renames while names are looked at one by one
-// can hide a body from a single one, and the bodies after it would start too early.
+// settledSurvey surveys until two surveys agree, if there is anything new or missing: a rotator that renames while names are looked at one by one
+// can hide a body from a single one. The bodies after it would start too early, and it would be given up.
 func (f *Follower) settledSurvey() (sv *survey, settled bool) {
 	look := func() *survey {
 		sv := f.newSurvey()
@@ -85,7 +86,7 @@ func (f *Follower) settledSurvey() (sv *survey, settled bool) {
 		return sv
 	}
 	sv = look()
-	for f.anythingNew(sv) {
+	for f.anythingNew(sv) || f.anythingMissing(sv) {
 		next := look()
 		same := maps.EqualFunc(sv.paths, next.paths, func(a, b *entry) bool { return a.st.bodyKey == b.st.bodyKey })
 		f.finish(sv)
@@ -111,6 +112,16 @@ func (f *Follower) anythingNew(sv *survey) bool {
 	return false
 }
 
+// anythingMissing says that the survey did not see a body that was to be seen before.
+func (f *Follower) anythingMissing(sv *survey) bool {
+	for _, g := range f.gens {
+		if g.key != (bodyKey{}) && g.nameless == 0 && sv.bodies[g.key] == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // locate finds where the body of g is to be seen now.
 func (f *Follower) locate(g *generation, sv *survey, now clock) {
 	names := f.scratch[:0]
@@ -130,6 +141,7 @@ func (f *Follower) locate(g *generation, sv *survey, now clock) {
 		f.bodies[g.key] = g
 		f.inspect(g, &at.st, sv, now)
 	case f.unsure(g, sv):
+	case !sv.settled && g.key != (bodyKey{}): // a rotator is at work
 	case g.file != nil && !g.final:
 		if g.nameless == 0 {
 			g.nameless = now
@@ -276,7 +288,7 @@ func (f *Follower) inspect(g *generation, st *stat, sv *survey, now clock) {
 		g.size = max(g.size, g.read+1)
 		g.park(f) // a compressor may have written what was read as unfinished
 	} else {
-		if sv == nil && g.read == 0 && g.size == 0 && g.st.size == 0 && len(g.chain.gens) > 1 {
+		if sv == nil && g.read == 0 && g.size == 0 && g.st.size == 0 {
 			f.wantSweep() // what was there between two looks may be in a copy, and comes first
 			return
 		}

@@ -106,7 +106,7 @@ func (b *builder) destination(ctx context.Context, e *config.Emit) (emit.Destina
 		return local.NewFile(e.Path, localOptions), nil
 	}
 	return b.a.join(ctx, e, lane.PortOptions{
-		Flow: b.cfg.Name, Name: e.Name, MaxRefused: e.DeadLetter.MaxRate, Memory: b.share, DeadLetters: letters, Log: b.a.log,
+		Flow: b.cfg.Name, Name: e.Name, MaxRefused: e.DeadLetter.MaxRate, Age: b.cfg.Tail.PollInterval, Memory: b.share, DeadLetters: letters, Log: b.a.log,
 	})
 }
 

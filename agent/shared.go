@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"sync"
-	"time"
 
 	"github.com/kinetail/kinetail/agent/config"
 	"github.com/kinetail/kinetail/emit/awsconfig"
@@ -81,13 +80,6 @@ func (a *Agent) join(ctx context.Context, e *config.Emit, o lane.PortOptions) (*
 	return port, nil
 }
 
-// lookAge is how old a line may be when a busy file is looked at, in most configurations: the default of poll_interval.
-const lookAge = 50 * time.Millisecond
-
-// waitOf is how long records may wait for company, of max_wait: it is meant from the writing of a line, which nobody sees, and a busy file is
-// looked at now and then. It took 100 lines a second with max_wait = "100ms" from 92 ms in the middle to 31.
-func waitOf(e *config.Emit) time.Duration { return e.MaxWait - min(lookAge, e.MaxWait/2) }
-
 // engine makes the destination of an emit block.
 func (a *Agent) engine(ctx context.Context, e *config.Emit) (*lane.Engine, error) {
 	session, err := awsconfig.Load(ctx, a.awsOptions(e.AWS, e.Name))
@@ -98,14 +90,14 @@ func (a *Agent) engine(ctx context.Context, e *config.Emit) (*lane.Engine, error
 	case "kinesis":
 		return kinesis.New(kinesis.Options{
 			Stream: e.Stream, StreamARN: e.StreamARN, Client: session.Kinesis(), Invalidate: session.Invalidate, OnClose: session.Close,
-			Order: e.Order, Aggregate: e.Aggregate, AggregateSize: int(e.AggregateSize), MaxWait: waitOf(e), MaxRequests: e.MaxRequests,
+			Order: e.Order, Aggregate: e.Aggregate, AggregateSize: int(e.AggregateSize), MaxWait: e.MaxWait, MaxRequests: e.MaxRequests,
 			ShardRateLimit: e.ShardRateLimit, StateDir: a.opts.Config.Agent.StateDir, DryRun: session.KinesisIsAWS(),
 			Bodies: a.bodies.Share(), Log: a.log,
 		})
 	case "firehose":
 		return firehose.New(firehose.Options{
 			Stream: e.Stream, Client: session.Firehose(), Invalidate: session.Invalidate, OnClose: session.Close,
-			Aggregate: e.Aggregate, AggregateSize: int(e.AggregateSize), Delimiter: e.Delimiter, MaxWait: waitOf(e), MaxRequests: e.MaxRequests,
+			Aggregate: e.Aggregate, AggregateSize: int(e.AggregateSize), Delimiter: e.Delimiter, MaxWait: e.MaxWait, MaxRequests: e.MaxRequests,
 			Bodies: a.bodies.Share(), Log: a.log,
 		})
 	}

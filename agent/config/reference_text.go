@@ -197,7 +197,7 @@ var descriptions = map[string]string{
 	"flow.emit.compression":                  "Of each record by itself.",
 	"flow.emit.aggregate":                    "`kpl` packs many records into one, in the KPL's format; `lines` joins them with the delimiter.",
 	"flow.emit.aggregate_size":               "The largest packed record.",
-	"flow.emit.max_wait":                     "The longest that a record waits to be packed.",
+	"flow.emit.max_wait":                     "The longest that a record waits to be packed, from the writing of its line: poll_interval, up to half of max_wait, is taken off, for a busy file is looked at that often.",
 	"flow.emit.max_requests":                 "Requests at one time.",
 	"flow.emit.max_unacked":                  "How much of the flow's files may be read and not yet acknowledged.",
 	"flow.emit \"kinesis\".stream":           "Its name. This or `stream_arn` is needed.",

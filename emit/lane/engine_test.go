@@ -52,3 +52,29 @@ func TestArenasAreShared(t *testing.T) {
 		t.Errorf("%d buffers are kept", len(r.arenas))
 	}
 }
+
+// MaxWait is meant from the writing of a line, and a flow's files are looked at now and then.
+func TestWaitsCountFromTheWriting(t *testing.T) {
+	for _, c := range []struct{ age, want time.Duration }{
+		{0, 100 * time.Millisecond},
+		{20 * time.Millisecond, 80 * time.Millisecond},
+		{time.Hour, 50 * time.Millisecond},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, &service{}, func(o *options) { o.MaxWait, o.Age = 100*time.Millisecond, c.age })
+			b.put([2]string{"k", "one"})
+			time.Sleep(c.want - time.Millisecond)
+			synctest.Wait()
+			if n := b.service.count(); n != 0 {
+				t.Errorf("of age %v: sent before %v", c.age, c.want)
+			}
+			time.Sleep(2 * time.Millisecond)
+			synctest.Wait()
+			b.settled(1)
+			if sum, _ := b.engine.counters.DeliveryLatency.Read(); sum != c.want.Milliseconds() {
+				t.Errorf("of age %v: the latency is %d ms", c.age, sum)
+			}
+			_ = b.engine.Close()
+		})
+	}
+}

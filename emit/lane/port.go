@@ -16,6 +16,9 @@ import (
 type PortOptions struct {
 	// Flow is the flow's name, and Name that of its emit block; empty is the engine's kind.
 	Flow, Name string
+	// Age is how old a record may be when it is put: MaxWait is meant from the writing of a line, which nobody sees, and a busy file is looked
+	// at now and then. Half of MaxWait counts at most.
+	Age time.Duration
 	// MaxRefused is how many records the service may refuse in a minute until the circuit opens; 0 means 100.
 	MaxRefused int
 	// Memory is the flow's share. What is copied of its records is acquired from it.

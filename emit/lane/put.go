@@ -22,7 +22,7 @@ func (p *Port) Put(ctx context.Context, batch *pipeline.Payloads) error {
 		return err
 	}
 	e := p.e
-	t := taking{limit: limit, p: batch, origin: &origin{port: p, ack: batch.Batch.Ack, source: batch.Batch.Source, at: time.Now()}}
+	t := taking{limit: limit, p: batch, origin: &origin{port: p, ack: batch.Batch.Ack, source: batch.Batch.Source, at: time.Now().Add(-p.age())}}
 	for {
 		e.mu.Lock()
 		if p.closed {
@@ -55,6 +55,9 @@ func (p *Port) Put(ctx context.Context, batch *pipeline.Payloads) error {
 	}
 	return p.bury(ctx, t.letters)
 }
+
+// age is what is taken off MaxWait.
+func (p *Port) age() time.Duration { return min(p.o.Age, p.e.o.MaxWait/2) }
 
 // limit is how large a record may be. Only where that matters the service is asked.
 func (p *Port) limit(ctx context.Context, batch *pipeline.Payloads) (int, error) {

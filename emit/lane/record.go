@@ -61,7 +61,7 @@ type origin struct {
 	port    *Port
 	ack     *tailer.Ack
 	source  *tailer.Source
-	at      time.Time
+	at      time.Time // of Put, less the port's age
 	epoch   *epoch
 	settled int // by the request whose verdicts are being looked at
 }

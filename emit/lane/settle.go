@@ -129,7 +129,7 @@ func (e *Engine) sort(r *request, now time.Time) settled {
 	}
 	for i, o := range out.origins {
 		out.counts[i] = o.settled
-		o.port.counters.DeliveryLatency.Add(now.Sub(o.at).Milliseconds(), int64(o.settled))
+		o.port.counters.DeliveryLatency.Add((now.Sub(o.at) - o.port.age()).Milliseconds(), int64(o.settled))
 		o.settled = 0
 	}
 	return out

@@ -105,6 +105,12 @@ func TestSteps(t *testing.T) {
 			[]string{`{"a":2,"c":true,"b":20,"h":"web1","f":"a.log:20","none":null}`},
 			Counts{},
 		},
+		{
+			"set, failed", []Step{json(""), set("n", `tonumber(record.a)`, "b", `record.b`), is(NewKeepFields([]string{"b", "n"}))},
+			"{\"a\":\"x\",\"b\":1}\n{\"a\":\"2\",\"b\":2}",
+			[]string{`{"b":1,"n":null,"set_error":"n: a number is needed"}`, `{"b":2,"n":2}`},
+			Counts{Failures: 1, LastFailure: "a number is needed"},
+		},
 		{"set overwrites message", []Step{set("message", `upper(record.message)`)}, "abc\n", []string{`{"message":"ABC"}`}, Counts{}},
 		{"remove", []Step{json(""), is(NewRemove([]string{"a", "zz"}))}, `{"a":1,"b":2}`, []string{`{"b":2}`}, Counts{}},
 		{"rename", []Step{json(""), is(NewRename([]Renaming{{"a", "c"}, {"zz", "b"}}))}, `{"c":0,"a":1,"b":2}`, []string{`{"c":1,"b":2}`}, Counts{}},

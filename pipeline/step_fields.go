@@ -17,7 +17,7 @@ type Assignment struct {
 type setStep struct{ fields []Assignment }
 
 // NewSet makes a set step: the fields get their values one after the other, so a later one may read an earlier one. A new field is
-// appended, an old one keeps its place; null is written as null.
+// appended, an old one keeps its place; null is written as null. A record with an expression that failed gets set_error: which field, and why.
 func NewSet(fields []Assignment) (Step, error) {
 	if len(fields) == 0 {
 		return nil, errors.New("set names no field")
@@ -40,7 +40,11 @@ func (p *setStep) shapes() bool { return true }
 
 func (p *setStep) apply(s *state) Fate {
 	for i := range p.fields {
-		s.record.Set(p.fields[i].Name, p.fields[i].Value.Eval(&s.env))
+		f, before := &p.fields[i], s.env.Failures
+		s.record.Set(f.Name, f.Value.Eval(&s.env))
+		if s.env.Failures != before {
+			s.record.Set("set_error", record.Of(f.Name+": "+s.env.LastFailure))
+		}
 	}
 	return Kept
 }
@@ -63,8 +67,8 @@ func (p *removeStep) apply(s *state) Fate {
 
 type keepStep struct{ names map[string]bool }
 
-// NewKeepFields makes a keep_fields step: all other fields are taken out. parse_error stays, so that a record that could not be parsed
-// still says so, and so does message where there is a parse_error, for else nothing would be left of it.
+// NewKeepFields makes a keep_fields step: all other fields are taken out. parse_error and set_error stay, so that a record that could not be
+// processed still says so, and so does message where there is a parse_error, for else nothing would be left of it.
 func NewKeepFields(names []string) (Step, error) {
 	set, err := nameSet(names)
 	return &keepStep{set}, err
@@ -76,7 +80,7 @@ func (p *keepStep) shapes() bool { return true }
 func (p *keepStep) apply(s *state) Fate {
 	broken := s.record.Index("parse_error") >= 0
 	retain(&s.record, func(name string) bool {
-		return p.names[name] || broken && (name == "parse_error" || name == "message")
+		return p.names[name] || name == "set_error" || broken && (name == "parse_error" || name == "message")
 	})
 	return Kept
 }

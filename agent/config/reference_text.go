@@ -161,7 +161,7 @@ var descriptions = map[string]string{
 
 	"flow.remove":             "Takes fields out.",
 	"flow.remove.fields":      "Their names.",
-	"flow.keep_fields":        "Takes all other fields out. `parse_error`, and `message` beside it, stay.",
+	"flow.keep_fields":        "Takes all other fields out. `parse_error`, and `message` beside it, and `set_error` stay.",
 	"flow.keep_fields.fields": "The names of those that stay.",
 
 	"flow.redact":         "Replaces what matches, also in `message` of a record that could not be parsed, and in dead letters. `pattern` or `builtin` is needed.",

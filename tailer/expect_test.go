@@ -67,7 +67,7 @@ func (w *world) expect(args []string) error {
 		}
 		return fmt.Errorf("status has %v", w.f.Status().Skipped)
 	case "head": // expect head FILE BYTES: its fingerprint covers so much
-		if g := w.f.named[w.path(args[1])]; g != nil {
+		if g := w.f.at(w.path(args[1])); g != nil {
 			return same([]string{strconv.Itoa(g.rec().Head.Len)}, args[2:])
 		}
 		return errors.New("it is not followed")

@@ -39,7 +39,7 @@ type Follower struct {
 	chains    map[string]*chain
 	gens      []*generation
 	bodies    map[bodyKey]*generation
-	named     map[string]*generation // by the paths where they are to be seen
+	named     map[string]*generation // by the paths where they are to be seen, if those are not their own: see at
 	linked    map[*generation]bool   // that have or had names of several families at once: hard links
 	queue     []*generation
 	open      int

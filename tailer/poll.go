@@ -193,7 +193,7 @@ func (f *Follower) heed(now clock) {
 		return
 	}
 	for _, path := range f.hintPaths {
-		if g := f.named[path]; g != nil && !g.final && g.lost == 0 {
+		if g := f.at(path); g != nil && !g.final && g.lost == 0 {
 			g.heard = now
 			f.visit(g, now)
 		}

@@ -90,7 +90,7 @@ func (f *Follower) survey(sv *survey) {
 			}
 			why, _ := f.acceptable(e)
 			if len(f.notes) > 0 || why != "" {
-				if g := f.named[e.path]; why != "" || g == nil || g.err == nil { // else reading it says when it can be read again
+				if g := f.at(e.path); why != "" || g == nil || g.err == nil { // else reading it says when it can be read again
 					f.note(e.path, why)
 				}
 			}

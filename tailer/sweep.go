@@ -211,6 +211,21 @@ func (f *Follower) lose(g *generation, why string, now clock) {
 	f.publish(g)
 }
 
+// at is the generation that is to be seen at path, or nil.
+func (f *Follower) at(path string) *generation {
+	if g := f.named[path]; g != nil {
+		return g
+	}
+	if c := f.chains[path]; c != nil {
+		for _, g := range slices.Backward(c.gens) {
+			if slices.Contains(g.names, path) {
+				return g
+			}
+		}
+	}
+	return nil
+}
+
 // rename takes over where g is to be seen.
 func (f *Follower) rename(g *generation, names []string) {
 	if slices.Equal(g.names, names) {
@@ -229,7 +244,9 @@ func (f *Follower) rename(g *generation, names []string) {
 	}
 	g.names = names
 	for _, n := range names {
-		f.named[n] = g
+		if n != g.chain.path { // at finds it there
+			f.named[n] = g
+		}
 	}
 	if len(names) == 0 {
 		return

@@ -67,13 +67,20 @@ const worthwhile = 2 << 20
 func giveBack(surely bool) {
 	of := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
 	metrics.Read(of)
-	if objects, live, free := of[0].Value.Uint64(), of[1].Value.Uint64(), of[2].Value.Uint64(); objects+free >= live+worthwhile || surely {
+	if surely {
+		runtime.GC() // what is pooled survives one collection
+	}
+	if surely || muchToGive(of[0].Value.Uint64(), of[1].Value.Uint64(), of[2].Value.Uint64()) {
 		debug.FreeOSMemory()
 	}
 	if surely {
 		forgetPages()
 	}
 }
+
+// muchToGive says whether giving back is worthwhile: objects are what the heap holds, live what of it the last collection found in use, free what the
+// system could have.
+func muchToGive(objects, live, free uint64) bool { return objects+free >= live+worthwhile }
 
 // sent is how many records all flows have sent.
 func sent(s *status.Snapshot) (records int64) {

@@ -24,7 +24,7 @@ func TestTheHeapIsBound(t *testing.T) {
 	}
 }
 
-// Memory is given back when there is some, and a heap that has nothing to give is left alone.
+// Memory is given back when there is some.
 func TestMemoryIsGivenBack(t *testing.T) {
 	forced := func() uint32 {
 		var m runtime.MemStats
@@ -41,11 +41,21 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	if forced() == was {
 		t.Error("nothing was given back of a heap with garbage")
 	}
-	was = forced()
-	giveBack(false)
-	if forced() != was {
-		t.Error("collected again although there was nothing to give back")
+	for _, c := range []struct {
+		objects, live, free uint64
+		want                bool
+	}{
+		{20 << 20, 20 << 20, 0, false},
+		{20 << 20, 19 << 20, 0, false},
+		{20 << 20, 18 << 20, 0, true},
+		{20 << 20, 20 << 20, 2 << 20, true},
+		{18 << 20, 20 << 20, 0, false}, // sweeping has found more garbage since
+	} {
+		if got := muchToGive(c.objects, c.live, c.free); got != c.want {
+			t.Errorf("of %d bytes, %d in use and %d free: %v", c.objects, c.live, c.free, got)
+		}
 	}
+	was = forced()
 	giveBack(true)
 	if forced() == was {
 		t.Error("nothing was given back after a burst")

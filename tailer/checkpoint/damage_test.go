@@ -387,7 +387,7 @@ func TestNewerReleaseAndBack(t *testing.T) {
 	if back == nil || string(back.extra["new_field"]) != `{"x":[1,2]}` || back.generation.Offset != g.Offset {
 		t.Errorf("the generation came back as %+v", back)
 	}
-	if got := c.entries[o.dbKey()]; got == nil || !bytes.Equal(got.raw, other) {
+	if got := c.entries[o.dbKey()]; got == nil || !bytes.Equal(got.raw(), other) {
 		t.Errorf("the other kind came back as %+v", got)
 	}
 	if c.format.Schema != 2 {

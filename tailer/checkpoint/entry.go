@@ -33,8 +33,23 @@ type entry struct {
 	rev        uint64
 	generation *Generation                // kindGeneration; never changed either
 	extra      map[string]json.RawMessage // fields of a newer release
-	value      []byte                     // kindValue
-	raw        []byte                     // any other kind: as it was found
+	data       *[]byte                    // kindValue: the value; a kind that is not known: all of the entry, as it was found
+}
+
+// value is that of an entry of kindValue.
+func (e *entry) value() []byte {
+	if e.kind != kindValue || e.data == nil {
+		return nil
+	}
+	return *e.data
+}
+
+// raw is an entry of a kind that is not known; nil for others.
+func (e *entry) raw() []byte {
+	if e.kind == kindGeneration || e.kind == kindScan || e.kind == kindValue || e.data == nil {
+		return nil
+	}
+	return *e.data
 }
 
 // document is how an entry is written, after a header with its checksum. It says its own key, so that it can be recognised without
@@ -72,10 +87,10 @@ func (e *entry) dbKey() string { return dbKey(e.kind, e.flow, e.key) }
 
 // encode writes the entry, always the same way, and returns its checksum too.
 func (e *entry) encode() (value []byte, sum uint64, err error) {
-	if e.raw != nil {
-		return e.raw, crc64.Checksum(e.raw[headerSize:], crcTable), nil
+	if raw := e.raw(); raw != nil {
+		return raw, crc64.Checksum(raw[headerSize:], crcTable), nil
 	}
-	d := document{Schema: schema, Kind: e.kind, Flow: e.flow, Key: toText(e.key), Rev: e.rev, Value: e.value}
+	d := document{Schema: schema, Kind: e.kind, Flow: e.flow, Key: toText(e.key), Rev: e.rev, Value: e.value()}
 	if e.kind == kindGeneration {
 		g := e.generation.clone()
 		g.eachPath(toText)
@@ -154,9 +169,10 @@ func decode(value []byte) (*entry, uint64, error) {
 		}
 	case kindScan:
 	case kindValue:
-		e.value = d.Value
+		e.data = &d.Value
 	default:
-		e.raw = bytes.Clone(value)
+		raw := bytes.Clone(value)
+		e.data = &raw
 	}
 	return e, sum, nil
 }

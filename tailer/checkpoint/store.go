@@ -216,7 +216,7 @@ func (s *Store) Value(flow, key string) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e := s.entries[dbKey(kindValue, flow, key)]; e != nil {
-		return slices.Clone(e.value)
+		return slices.Clone(e.value())
 	}
 	return nil
 }
@@ -227,7 +227,8 @@ func (s *Store) SetValue(flow, key string, value []byte) {
 		s.remove(dbKey(kindValue, flow, key))
 		return
 	}
-	s.change(&entry{kind: kindValue, flow: flow, key: key, value: slices.Clone(value)})
+	data := slices.Clone(value)
+	s.change(&entry{kind: kindValue, flow: flow, key: key, data: &data})
 }
 
 // Flows are the names of all flows that something is remembered of, sorted.
@@ -254,7 +255,7 @@ func (s *Store) RenameFlow(from, to string) error {
 		return fmt.Errorf("carry over flow %q: flow %q has a state of its own", from, to)
 	}
 	for k, e := range moving {
-		if e.raw != nil {
+		if e.raw() != nil {
 			continue // it names its flow in a way that only a newer release knows
 		}
 		moved := *e

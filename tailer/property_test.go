@@ -32,6 +32,7 @@ type modelBody struct {
 	lines   []int
 	partial bool // it ends without a line end
 	zipped  bool
+	fresh   bool // a copy that nobody can have looked at yet: no descriptor holds it
 	copied  bool // a compressed copy of what it was is there
 }
 
@@ -129,6 +130,7 @@ func (m *model) markLooked() {
 	}
 	m.shaken = false
 	for _, b := range m.names {
+		b.fresh = false
 		for _, n := range b.lines {
 			m.looked[n] = true
 		}
@@ -250,7 +252,7 @@ func (m *model) remove(name string) {
 		return
 	}
 	running := m.w.f != nil
-	m.destroy(b.lines, running && !b.zipped && !m.shaken)
+	m.destroy(b.lines, running && !b.zipped && !b.fresh && !m.shaken)
 	if running {
 		m.deleted = append(m.deleted, b)
 	}
@@ -290,7 +292,7 @@ func (m *model) op(op string) {
 		m.hide(b)
 		m.shift(name)
 		m.do("copytruncate", name, name+".1")
-		m.names[name+".1"] = &modelBody{lines: b.lines}
+		m.names[name+".1"] = &modelBody{lines: b.lines, fresh: true}
 		b.lines = nil
 	case "truncate":
 		if b == nil {

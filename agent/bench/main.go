@@ -146,8 +146,8 @@ func grow(ctx context.Context, out io.Writer, binary, dir string, steady []*stea
 		}
 		if i == 0 {
 			fmt.Fprintf(out, "\nOne write per line, watched for %d s\n\n", seconds)
-			fmt.Fprintln(out, "| case | CPU, of a core | RSS MiB | written to accepted, p50 | p99 |")
-			fmt.Fprintln(out, "|---|---|---|---|---|")
+			fmt.Fprintln(out, "| case | CPU, of a core | RSS MiB | at most | written to accepted, p50 | p99 |")
+			fmt.Fprintln(out, "|---|---|---|---|---|---|")
 		}
 		c.print(out)
 	}
@@ -160,7 +160,7 @@ func (c *steadyCase) print(w io.Writer) {
 	if c.latency {
 		p50, p99 = r.p50.Round(time.Millisecond).String(), r.p99.Round(time.Millisecond).String()
 	}
-	fmt.Fprintf(w, "| %s | %.1f %% | %.0f | %s | %s |\n", c.name, r.cpu*100, float64(r.resident)/1024, p50, p99)
+	fmt.Fprintf(w, "| %s | %.1f %% | %.0f | %.0f | %s | %s |\n", c.name, r.cpu*100, float64(r.usual)/1024, float64(r.most)/1024, p50, p99)
 }
 
 // result is what one run took.

@@ -28,9 +28,9 @@ type steadyCase struct {
 }
 
 type steadyResult struct {
-	cpu      float64 // share of a core
-	resident int64   // KiB, the most that was seen
-	p50, p99 time.Duration
+	cpu         float64 // share of a core
+	usual, most int64   // KiB that were resident: the median, and the most that was seen
+	p50, p99    time.Duration
 }
 
 // steadyRate is 10 MB/s of lines of 260 bytes.
@@ -108,13 +108,16 @@ func (c *steadyCase) watch(ctx context.Context, pid, seconds int) (steadyResult,
 	if err := sleep(ctx, settle); err != nil {
 		return r, err
 	}
+	var resident []int64
 	began, used := time.Now(), cpuTicks(pid)
 	for range seconds * 5 {
 		if err := sleep(ctx, time.Second/5); err != nil {
 			return r, err
 		}
-		r.resident = max(r.resident, memoryOf(pid, "VmRSS:"))
+		resident = append(resident, memoryOf(pid, "VmRSS:"))
 	}
+	slices.Sort(resident)
+	r.usual, r.most = resident[len(resident)/2], resident[len(resident)-1]
 	r.cpu = float64(cpuTicks(pid)-used) / ticksPerSecond / since(began)
 	return r, nil
 }

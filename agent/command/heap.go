@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
 	"time"
 
 	"github.com/kinetail/kinetail/agent/status"
@@ -24,28 +25,57 @@ func boundHeap(memoryLimit int64) {
 }
 
 // How much the heap grows between two collections, in percent of what is in use: Go's own measure where collections follow each other soon, and
-// a fourth of it where they would be a second or more apart. One takes 2 to 4 ms of the processor's time.
+// half of it where they would be a second or more apart. One takes 2 to 4 ms of the processor's time.
 const (
 	busyPercent  = 100
-	quietPercent = 25
+	quietPercent = 50
 	busyBelow    = 250 * time.Millisecond
 	quietAbove   = time.Second
 )
 
 // pace is collected with the garbage each time, and revived.
 type pace struct {
+	mu      sync.Mutex
 	last    time.Time
 	percent int
+	owed    int // collections after a burst: pools let go of what they hold with the second
 }
 
 func (p *pace) collected() {
+	p.mu.Lock()
 	now := time.Now()
-	if next := p.next(now.Sub(p.last)); next != p.percent {
+	since := now.Sub(p.last)
+	p.last = now
+	if since < busyBelow {
+		p.owed = 2
+	}
+	if next := p.next(since); next != p.percent {
 		p.percent = next
 		debug.SetGCPercent(next)
 	}
-	p.last = now
+	if p.owed > 0 {
+		time.AfterFunc(quietAbove, func() { p.after(now) })
+	}
+	p.mu.Unlock()
 	runtime.SetFinalizer(p, (*pace).collected)
+}
+
+// after gives back what a burst took, if none was collected since. By itself that would stay until as much as that is allocated again, which
+// takes ten seconds where little is.
+func (p *pace) after(last time.Time) {
+	p.mu.Lock()
+	due := p.last.Equal(last) && p.owed > 0
+	if due {
+		p.owed--
+	}
+	left := p.owed
+	p.mu.Unlock()
+	switch {
+	case due && left == 0:
+		debug.FreeOSMemory()
+	case due:
+		runtime.GC()
+	}
 }
 
 // next is the percentage after a collection that came so long after the one before.

@@ -87,3 +87,25 @@ func TestCollectionsArePaced(t *testing.T) {
 	}
 	runtime.SetFinalizer(p, nil)
 }
+
+// What a burst took is collected soon after it, twice, and not again.
+func TestABurstIsCollected(t *testing.T) {
+	forced := func() uint32 {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.NumForcedGC
+	}
+	p := &pace{last: time.Now(), percent: busyPercent, owed: 2}
+	was := forced()
+	for range 3 {
+		p.after(p.last)
+	}
+	if n := forced() - was; n != 2 {
+		t.Errorf("%d collections, not 2", n)
+	}
+	p.owed = 2
+	p.after(p.last.Add(-time.Second)) // there was one since
+	if p.owed != 2 {
+		t.Error("a collection that came in between does not count")
+	}
+}

@@ -321,6 +321,9 @@ func (f *Follower) inspect(g *generation, st *stat, sv *survey, now clock) {
 			}
 			f.log.Info("file was truncated or written anew", "path", g.label(), "size", st.size, "read", g.read)
 			sv.reborn[g.key] = true
+			if g.read == 0 {
+				clear(f.ignored) // a copy that is shorter than what was seen last, which nobody can have now, is news
+			}
 			f.lose(g, "its content was truncated away", now)
 			g.birth = 0
 			f.remember(g, func(r *checkpoint.Generation) { r.Dev, r.Ino, r.Birth = 0, 0, 0 })

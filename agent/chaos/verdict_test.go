@@ -34,6 +34,7 @@ type verdict struct {
 	destroyed int // in no body, and never read
 	torn      int // records that are a piece of a line, of logs that are truncated
 	disorder  []string
+	inverted  []int // the numbers of the lines in disorder
 	lost      []int
 }
 
@@ -92,6 +93,7 @@ func (j *judge) record(r arrival, ordered bool) {
 	check := func(of string) {
 		if before, ok := j.last[of]; ok && n < before {
 			v.disorder = append(v.disorder, fmt.Sprintf("%s n=%d after n=%d (late %v) at %s", of, n, before, v.w.lines[n].late, r.at.Format("15:04:05.000")))
+			v.inverted = append(v.inverted, n)
 		}
 		j.last[of] = max(j.last[of], n)
 	}
@@ -129,6 +131,7 @@ func (j *judge) finish(t *testing.T) []*verdict {
 	var all []*verdict
 	for id, v := range j.verdicts {
 		all = append(all, v)
+		v.excuse(cutBefore(t, v.w))
 		var missing []int
 		for n, l := range v.w.lines {
 			if !l.complete {
@@ -181,10 +184,52 @@ func (j *judge) pieceOf(r arrival) *verdict {
 	return nil
 }
 
+// excuse takes out of the disorder what a copy cut just before its line end: such a line is held until its body is final, and has no order then.
+func (v *verdict) excuse(cut map[int]bool) {
+	var disorder []string
+	torn := map[int]bool{}
+	for i, n := range v.inverted {
+		if cut[n] {
+			torn[n] = true
+		} else {
+			disorder = append(disorder, v.disorder[i])
+		}
+	}
+	v.torn += len(torn)
+	v.disorder = disorder
+}
+
+// cutBefore are the numbers of the lines that end a rotated copy whole, but for their line end, which the log had after it was truncated.
+func cutBefore(t *testing.T, w *writer) map[int]bool {
+	t.Helper()
+	cut := map[int]bool{}
+	if !w.mode.copies {
+		return cut
+	}
+	walkBodies(t, w, func(_, l string) {
+		if name, n, _, ok := parse(l); ok && name == w.name { // with its line end it does not parse
+			cut[n] = true
+		}
+	})
+	return cut
+}
+
 // bodies are the numbers of all complete lines that a writer's log and its rotated bodies hold now, and in which of them.
 func bodies(t *testing.T, w *writer) map[int]string {
 	t.Helper()
 	found := map[int]string{}
+	walkBodies(t, w, func(base, l string) {
+		whole, ended := strings.CutSuffix(l, "\n")
+		if name, n, _, ok := parse(whole); ok && ended && name == w.name {
+			found[n] = base
+		}
+	})
+	return found
+}
+
+// walkBodies calls line with each line, and its end if it has one, of a writer's log and its rotated bodies, and the name of the body.
+func walkBodies(t *testing.T, w *writer, line func(base, l string)) {
+	t.Helper()
 	err := filepath.WalkDir(filepath.Dir(w.path), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasPrefix(d.Name(), w.name+".log") {
 			return err
@@ -203,15 +248,11 @@ func bodies(t *testing.T, w *writer) map[int]string {
 			}
 		}
 		for l := range strings.Lines(string(data)) {
-			whole, ended := strings.CutSuffix(l, "\n")
-			if name, n, _, ok := parse(whole); ok && ended && name == w.name {
-				found[n] = filepath.Base(path)
-			}
+			line(filepath.Base(path), l)
 		}
 		return nil
 	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
-	return found
 }

@@ -106,7 +106,8 @@ func TestSteps(t *testing.T) {
 			Counts{},
 		},
 		{
-			"set, failed", []Step{json(""), set("n", `tonumber(record.a)`, "b", `record.b`), is(NewKeepFields([]string{"b", "n"}))},
+			"set, failed",
+			[]Step{json(""), set("n", `tonumber(record.a)`, "b", `record.b`), is(NewKeepFields([]string{"b", "n"}))},
 			"{\"a\":\"x\",\"b\":1}\n{\"a\":\"2\",\"b\":2}",
 			[]string{`{"b":1,"n":null,"set_error":"n: a number is needed"}`, `{"b":2,"n":2}`},
 			Counts{Failures: 1, LastFailure: "a number is needed"},

@@ -28,15 +28,17 @@ func (f *Follower) activate(g *generation) {
 	}
 }
 
-// schedule fixes when the next poll is.
+// schedule fixes when the next poll is. One that is to come stays where it is: sweeps that come more often than polls would put it off for ever.
 func (f *Follower) schedule(now clock) {
-	f.nextPoll = 0
 	for _, g := range f.gens {
 		if g.active {
-			f.nextPoll = now + f.opts.PollInterval
+			if f.nextPoll <= now {
+				f.nextPoll = now + f.opts.PollInterval
+			}
 			return
 		}
 	}
+	f.nextPoll = 0
 }
 
 // poll looks at what is active.

@@ -100,8 +100,8 @@ func TestABurstIsCollected(t *testing.T) {
 	for range 3 {
 		p.after(p.last)
 	}
-	if n := forced() - was; n != 2 {
-		t.Errorf("%d collections, not 2", n)
+	if n := forced() - was; n < 2 || p.owed != 0 { // more if another test's agent asks for one meanwhile
+		t.Errorf("%d collections, and %d are owed", n, p.owed)
 	}
 	p.owed = 2
 	p.after(p.last.Add(-time.Second)) // there was one since

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -143,6 +144,57 @@ func TestKPLReshard(t *testing.T) {
 	if verifyAggregates(t, s, client, d, all, true) == 0 {
 		t.Error("no aggregate was misplaced: the test has tested nothing")
 	}
+}
+
+// TestAShardThatIsClosedAgain: an aggregate fits the shard in which it landed, and that has been split before anybody listed it. It is acknowledged:
+// packed anew, readers would get it twice.
+func TestAShardThatIsClosedAgain(t *testing.T) {
+	s, client := local(t, awslocal.Options{NoRates: true}, 2)
+	slow := &late{Client: client}
+	d := destination(t, client, func(o *options) { o.Order, o.Aggregate, o.Client = "key", "kpl", slow })
+	listed(t, d)
+	merge(t, client)
+	slow.first(func() { split(t, client) }) // the aggregates are in the one shard by then
+	records := numbered(200, 40)
+	put(t, d, records)
+	flush(t, d)
+	if s.Counters().Requests["kinesis.SplitShard"] == 0 {
+		t.Error("nobody listed the shards: the test has tested nothing")
+	}
+	total := 0
+	if err := s.Records("s", func(r awslocal.Record) bool {
+		subs, _ := readback.Deaggregate(r.Data)
+		total += max(1, len(subs))
+		return true
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if total != len(records) {
+		t.Errorf("%d records were sent, %d are in the stream", len(records), total)
+	}
+}
+
+// late lists the shards after something else has happened, once.
+type late struct {
+	*kinesis.Client
+	mu     sync.Mutex
+	before func()
+}
+
+func (l *late) first(do func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.before = do
+}
+
+func (l *late) ListShards(ctx context.Context, in *kinesis.ListShardsInput, o ...func(*kinesis.Options)) (*kinesis.ListShardsOutput, error) {
+	l.mu.Lock()
+	if l.before != nil {
+		l.before()
+		l.before = nil
+	}
+	l.mu.Unlock()
+	return l.Client.ListShards(ctx, in, o...)
 }
 
 // TestAutoStream: a stream that ignores keys gets plain records as soon as that shows.

@@ -98,7 +98,7 @@ func (s *sender) belongs(ctx context.Context, u *lane.Unit, id string) bool {
 		if oneKey(u) {
 			return true
 		}
-		if sh = s.shards.refresh(ctx).find(id); sh == nil {
+		if sh = s.shards.find(ctx, id); sh == nil {
 			return false
 		}
 	}

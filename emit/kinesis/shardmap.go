@@ -87,8 +87,11 @@ func (m *shardMap) Key(i int) []byte {
 	return keys[rand.IntN(len(keys))]
 }
 
-// find is the shard with the id, nil if the map does not have it.
+// find is the shard with the id, nil if the map does not have it. A nil map has none.
 func (m *shardMap) find(id string) *shard {
+	if m == nil {
+		return nil
+	}
 	for i := range m.shards {
 		if m.shards[i].ID == id {
 			return &m.shards[i]
@@ -107,15 +110,24 @@ func fromList(list []types.Shard) ([]shard, error) {
 		if s.SequenceNumberRange != nil && s.SequenceNumberRange.EndingSequenceNumber != nil {
 			continue // closed
 		}
-		if s.HashKeyRange == nil {
-			return nil, fmt.Errorf("shard %s has no hash key range", aws.ToString(s.ShardId))
+		open, err := fromShard(s)
+		if err != nil {
+			return nil, err
 		}
-		start, ok1 := parseDecimal(aws.ToString(s.HashKeyRange.StartingHashKey))
-		end, ok2 := parseDecimal(aws.ToString(s.HashKeyRange.EndingHashKey))
-		if !ok1 || !ok2 {
-			return nil, fmt.Errorf("shard %s has no sound hash key range", aws.ToString(s.ShardId))
-		}
-		out = append(out, shard{ID: aws.ToString(s.ShardId), Start: start, End: end})
+		out = append(out, open)
 	}
 	return out, nil
+}
+
+func fromShard(s *types.Shard) (shard, error) {
+	id := aws.ToString(s.ShardId)
+	if s.HashKeyRange == nil {
+		return shard{}, fmt.Errorf("shard %s has no hash key range", id)
+	}
+	start, ok1 := parseDecimal(aws.ToString(s.HashKeyRange.StartingHashKey))
+	end, ok2 := parseDecimal(aws.ToString(s.HashKeyRange.EndingHashKey))
+	if !ok1 || !ok2 {
+		return shard{}, fmt.Errorf("shard %s has no sound hash key range", id)
+	}
+	return shard{ID: id, Start: start, End: end}, nil
 }

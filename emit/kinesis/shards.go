@@ -52,7 +52,8 @@ type shardList struct {
 	trigger chan struct{}            // holds one token: the map is wrong
 	turn    chan struct{}            // holds one token: who has it may list and owns the fields below
 	pause   time.Duration
-	listed  time.Time // the last call
+	listed  time.Time        // the last call
+	closed  map[string]shard // those that were met and are in no map
 	denied  bool
 	failed  bool // the last call, for a reason that passes
 }
@@ -177,7 +178,7 @@ func (l *shardList) refresh(ctx context.Context) *shardMap {
 		}
 	}
 	l.listed = time.Now()
-	m, err := l.list(ctx)
+	m, err := l.open(ctx)
 	l.failed = err != nil && retry.Classify(err).Class != retry.Configuration
 	if err == nil && !m.equal(before) {
 		l.pause = listBase
@@ -211,13 +212,62 @@ func (l *shardList) tell(err error) {
 	}
 }
 
-func (l *shardList) list(ctx context.Context) (*shardMap, error) {
+// find is the shard with the id, also if it has been closed since a record landed in it, as happens where shards change faster than they are listed.
+// It is nil if the shards cannot be listed.
+func (l *shardList) find(ctx context.Context, id string) *shard {
+	m := l.refresh(ctx)
+	if s := m.find(id); s != nil {
+		return s
+	}
+	select {
+	case <-l.turn:
+		defer func() { l.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return nil
+	}
+	if s, ok := l.closed[id]; ok {
+		return &s
+	}
+	all, err := l.list(ctx, nil)
+	if err != nil {
+		return nil // refresh has logged it, or the next one will
+	}
+	for i := range all {
+		if aws.ToString(all[i].ShardId) != id {
+			continue
+		}
+		s, err := fromShard(&all[i])
+		if err != nil {
+			return nil
+		}
+		if l.closed == nil {
+			l.closed = map[string]shard{}
+		}
+		l.closed[id] = s
+		return &s
+	}
+	return nil
+}
+
+// open lists the shards that take records.
+func (l *shardList) open(ctx context.Context) (*shardMap, error) {
+	all, err := l.list(ctx, &types.ShardFilter{Type: types.ShardFilterTypeAtLatest})
+	if err != nil {
+		return nil, err
+	}
+	shards, err := fromList(all)
+	if err != nil {
+		return nil, err
+	}
+	return newShardMap(shards, l.limit)
+}
+
+// list lists the shards that pass the filter; nil passes all that still hold records.
+func (l *shardList) list(ctx context.Context, filter *types.ShardFilter) ([]types.Shard, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTime)
 	defer cancel()
 	var all []types.Shard
-	in := &kinesis.ListShardsInput{
-		StreamName: l.stream, StreamARN: l.arn, ShardFilter: &types.ShardFilter{Type: types.ShardFilterTypeAtLatest},
-	}
+	in := &kinesis.ListShardsInput{StreamName: l.stream, StreamARN: l.arn, ShardFilter: filter}
 	for range maxPages {
 		out, err := l.lister.ListShards(ctx, in)
 		if err != nil {
@@ -225,11 +275,7 @@ func (l *shardList) list(ctx context.Context) (*shardMap, error) {
 		}
 		all = append(all, out.Shards...)
 		if aws.ToString(out.NextToken) == "" {
-			shards, err := fromList(all)
-			if err != nil {
-				return nil, err
-			}
-			return newShardMap(shards, l.limit)
+			return all, nil
 		}
 		in = &kinesis.ListShardsInput{NextToken: out.NextToken, StreamARN: l.arn}
 	}

@@ -92,7 +92,7 @@ func (s *supervised) once(ctx context.Context) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = nil
 	}
-	deliver, cancel := s.deadline(ctx, err)
+	deliver, cancel := s.deadline(ctx, f, err)
 	defer cancel()
 	err = errors.Join(err, f.Stop(deliver))
 	s.retire(f)
@@ -100,10 +100,11 @@ func (s *supervised) once(ctx context.Context) error {
 }
 
 // deadline is the context of a flow's last delivery: shutdown_timeout from the moment it is stopped, or has failed, on. A flow whose
-// files have all been read to their end (--once) has all the time until it is stopped.
-func (s *supervised) deadline(ctx context.Context, failed error) (context.Context, context.CancelFunc) {
+// files have all been read to their end (--once) has all the time until it is stopped. Then destinations that take nothing have one try left.
+func (s *supervised) deadline(ctx context.Context, f *flow.Flow, failed error) (context.Context, context.CancelFunc) {
 	deliver, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	limit := func() {
+		f.LastTry()
 		timer := time.NewTimer(s.shutdown)
 		defer timer.Stop()
 		select {

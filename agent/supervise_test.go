@@ -185,3 +185,53 @@ func TestAFailedFlowIsStartedAgain(t *testing.T) {
 		}
 	})
 }
+
+// refusing takes records over and delivers none, until it is told that its last try has come.
+type refusing struct {
+	slow
+	last chan struct{}
+}
+
+func (d *refusing) LastTry() { close(d.last) }
+
+func (d *refusing) Flush(ctx context.Context) error {
+	select {
+	case <-d.last:
+		return errors.New("tried once more")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (d *refusing) Status() emit.Status {
+	return emit.Status{Name: "kinesis", QueuedRecords: 2, LastError: "AccessDeniedException: no"}
+}
+
+func TestStoppingDoesNotWaitForWhatTakesNothing(t *testing.T) {
+	for name, end := range map[string]error{"while it follows": nil, "when everything is read": io.EOF} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := &refusing{last: make(chan struct{})}
+				b := &bench{}
+				s := b.supervised(0, end)
+				build := s.build
+				s.build = func(ctx context.Context) (*flow.Flow, error) {
+					f, err := build(ctx)
+					f.Outputs[0].Destination = d
+					return f, err
+				}
+				s.start(t.Context())
+				time.Sleep(time.Hour) // --once goes on trying all the same
+				began := time.Now()
+				s.stop()
+				err := s.wait()
+				if err == nil || err.Error() != "kinesis: 2 records were not delivered, they are read again at the next start. The last error: AccessDeniedException: no" {
+					t.Errorf("said %v", err)
+				}
+				if took := time.Since(began); took > time.Second {
+					t.Errorf("took %v although nothing can be delivered", took)
+				}
+			})
+		})
+	}
+}

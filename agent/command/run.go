@@ -232,7 +232,7 @@ func reload(ctx context.Context, f runFlags, a *agent.Agent, log *slog.Logger) {
 		a.RejectedConfig(text)
 		return
 	}
-	log.Info("reloading: what has changed is stopped first, which may take shutdown_timeout where a destination takes nothing",
+	log.Info("reloading: what has changed is stopped first, which may take shutdown_timeout where a destination is slow",
 		"config", f.path, "shutdown_timeout", cfg.Agent.ShutdownTimeout)
 	change, err := a.Reload(ctx, cfg)
 	if err != nil {

@@ -175,22 +175,14 @@ func (f *Flow) count(b *tailer.Batch) {
 }
 
 // Stop sends what was taken over, until ctx ends, commits what is acknowledged, and closes everything. Run must have returned. The
-// error says what was not delivered in time; it is read again at the next start.
+// error says what was not delivered, in time or because nothing is taken (LastTry); it is read again at the next start.
 func (f *Flow) Stop(ctx context.Context) error {
 	errs := make(chan error, len(f.Outputs))
 	for _, o := range f.Outputs {
 		go func() {
 			err := o.Destination.Flush(ctx)
 			if err != nil {
-				st := o.Destination.Status()
-				why := err.Error()
-				if ctx.Err() != nil {
-					why = st.LastError // that the time is over is said; what took it, if anything is known
-				}
-				err = fmt.Errorf("%s: %d records were not delivered in time, they are read again at the next start", st.Name, st.QueuedRecords)
-				if why != "" {
-					err = fmt.Errorf("%w. The last error: %s", err, why)
-				}
+				err = undelivered(o.Destination.Status(), err, ctx.Err() != nil)
 			}
 			errs <- err
 		}()
@@ -212,4 +204,20 @@ func (f *Flow) Stop(ctx context.Context) error {
 		f.Close()
 	}
 	return errors.Join(all...)
+}
+
+// undelivered says what a destination has left, and why.
+func undelivered(st emit.Status, err error, timeout bool) error {
+	what, why := "were not delivered", st.LastError
+	switch {
+	case timeout:
+		what += " in time"
+	case why == "":
+		why = err.Error()
+	}
+	text := fmt.Sprintf("%s: %d records %s, they are read again at the next start", st.Name, st.QueuedRecords, what)
+	if why != "" {
+		text += ". The last error: " + why
+	}
+	return errors.New(text)
 }

@@ -13,3 +13,12 @@ func (f *Flow) Resume() []string {
 	}
 	return names
 }
+
+// LastTry says that the flow ends soon: destinations which take nothing are tried once more, and Stop waits for none of them beyond that.
+func (f *Flow) LastTry() {
+	for _, o := range f.Outputs {
+		if d, ok := o.Destination.(interface{ LastTry() }); ok {
+			d.LastTry()
+		}
+	}
+}

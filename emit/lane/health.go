@@ -15,10 +15,14 @@ const tellAgain = 10 * time.Minute
 // tellAfter failures in a row an interruption is worth a line in the log.
 const tellAfter = 3
 
+// downAfter is how long no request may have got through until stopping waits for none any more. Shorter trouble mostly ends in time.
+const downAfter = 10 * time.Second
+
 // health is what is known of the service, the same for all flows. Engine.mu guards it.
 type health struct {
 	circuit       emit.Circuit
 	failures      int       // requests in a row that failed as a whole
+	failing       time.Time // since when, while there are any
 	notBefore     time.Time // nothing is sent sooner
 	accepted      time.Time // when a record was last accepted
 	lastError     string
@@ -100,6 +104,26 @@ func (e *Engine) log() *slog.Logger {
 	return l.With("flow", strings.Join(flows, ", "))
 }
 
+// failed needs mu. It counts a request that failed as a whole.
+func (e *Engine) failed(now time.Time) {
+	if e.failures++; e.failures == 1 {
+		e.failing = now
+	}
+	if e.down(now) {
+		e.giveUp()
+	}
+}
+
+// down needs mu. It says whether requests fail for so long that the next one will, too.
+func (e *Engine) down(now time.Time) bool { return e.failures >= tellAfter && now.Sub(e.failing) >= downAfter }
+
+// giveUp needs mu. It is called when a try has shown that nobody's records are taken.
+func (e *Engine) giveUp() {
+	for _, p := range e.ports {
+		p.giveUp()
+	}
+}
+
 // learn needs mu. It adapts the destination's pace to what a request met, opens or closes circuits, and returns what is to be done
 // after mu is let go.
 func (e *Engine) learn(r *request, now time.Time) (after func()) {
@@ -143,12 +167,13 @@ func (e *Engine) learnPace(r *request, now time.Time) (after func()) {
 	case retry.Configuration:
 		e.notBefore = now.Add(retry.Jitter(retry.ProbeEvery))
 		open(&e.circuit, fault, now)
+		e.giveUp()
 		if !e.told.again(fault.Code, now) {
 			return after
 		}
 		return tellOpen(e.log(), fault, e.resumes())
 	case retry.Credentials:
-		e.failures++
+		e.failed(now)
 		e.notBefore = now.Add(retry.Identity.Delay(e.failures))
 		log, tell := e.log(), e.failures == tellAfter
 		return func() {
@@ -160,7 +185,7 @@ func (e *Engine) learnPace(r *request, now time.Time) (after func()) {
 			}
 		}
 	}
-	e.failures++
+	e.failed(now)
 	e.width = max(1, e.width/2)
 	e.notBefore = now.Add(retry.Destination.Delay(e.failures))
 	if e.failures == tellAfter && e.ctx.Err() == nil {
@@ -232,6 +257,7 @@ func (e *Engine) learnRefusals(r *request, now time.Time) (after []func()) {
 		p.lastError, p.lastErrorTime = fault.String(), now
 		p.notBefore = now.Add(retry.Jitter(retry.ProbeEvery))
 		open(&p.circuit, fault, now)
+		p.giveUp()
 		if p.told.again(fault.Code, now) {
 			after = append(after, tellOpen(p.o.Log, fault, "kinetail resume "+p.o.Flow))
 		}

@@ -13,6 +13,9 @@ import (
 // ErrClosed is returned by Put and Flush after Close.
 var ErrClosed = errors.New("the destination is closed")
 
+// ErrGivenUp is returned by Flush when the last try has failed, after LastTry.
+var ErrGivenUp = errors.New("it was tried once more, in vain")
+
 // Sender carries requests to a service. Called by up to MaxRequests goroutines at a time.
 type Sender interface {
 	// Send sends the units in one request and sets verdicts[i] for units[i]; the zero Fault means accepted. An error is about the request

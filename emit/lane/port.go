@@ -38,6 +38,8 @@ type Port struct {
 
 	// Guarded by e.mu.
 	closed  bool
+	last    bool          // no failed try is followed by another
+	givenUp chan struct{} // closed when that one has failed
 	queues  []queue // one for each lane, and the last of records without a key: they are bound to a lane when it packs
 	credit  int64   // acquired and not used yet, in bytes
 	blocked int     // Puts that wait for memory: then nothing waits for company
@@ -70,7 +72,7 @@ func (e *Engine) Join(o PortOptions) (*Port, error) {
 		o.Log = o.Log.With("flow", o.Flow)
 	}
 	o.Log = o.Log.With("destination", o.Name)
-	p := &Port{e: e, o: o, epochs: []*epoch{{done: make(chan struct{})}}}
+	p := &Port{e: e, o: o, epochs: []*epoch{{done: make(chan struct{})}}, givenUp: make(chan struct{})}
 	p.ctx, p.stop = context.WithCancel(e.ctx)
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -130,11 +132,51 @@ func (p *Port) Flush(ctx context.Context) error {
 		case <-q.done:
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-p.givenUp:
+			return ErrGivenUp
 		case <-p.ctx.Done():
 			return ErrClosed
 		}
 	}
 	return nil
+}
+
+// lastTry is how long the last try may take.
+const lastTry = 5 * time.Second
+
+// LastTry says that the flow ends soon. Where nothing is taken, it is tried once more, at once; when the service refuses that, or has refused to
+// answer for downAfter, Flush returns with ErrGivenUp instead of waiting for better times.
+func (p *Port) LastTry() {
+	e := p.e
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if p.last || p.closed {
+		return
+	}
+	p.last = true
+	if !p.circuit.Open && !e.circuit.Open && !e.down(time.Now()) {
+		return
+	}
+	p.notBefore, e.notBefore = time.Time{}, time.Time{}
+	timer := time.AfterFunc(lastTry, func() { // the try may have gone out before
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		p.giveUp()
+	})
+	context.AfterFunc(p.ctx, func() { timer.Stop() })
+	e.signal()
+}
+
+// giveUp needs mu. It ends Flush after the last try.
+func (p *Port) giveUp() {
+	if !p.last {
+		return
+	}
+	select {
+	case <-p.givenUp:
+	default:
+		close(p.givenUp)
+	}
 }
 
 // leave needs mu. It takes n acknowledged records out of their epoch.

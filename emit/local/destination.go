@@ -54,6 +54,8 @@ type destination struct {
 	queue      *queue
 	counters   emit.Counters
 	stop       context.CancelFunc
+	last       chan struct{} // closed when no failed write is followed by another
+	lastOnce   sync.Once
 	done       chan struct{}
 	closed     error // the sink's, set before done is closed
 
@@ -68,7 +70,7 @@ var _ emit.Destination = (*destination)(nil)
 func start(kind string, s sink, o Options) *destination {
 	d := &destination{
 		kind: kind, name: o.Name, delimiter: []byte(o.Delimiter), letters: o.DeadLetters, dryRun: o.DryRun, log: o.Logger,
-		sink: s, queue: newQueue(), done: make(chan struct{}),
+		sink: s, queue: newQueue(), last: make(chan struct{}), done: make(chan struct{}),
 	}
 	if d.name == "" {
 		d.name = kind
@@ -161,7 +163,7 @@ func (d *destination) writeAll(ctx context.Context, g *group) bool {
 		d.counters.RecordSendErrors.Add(int64(g.len() - done))
 		d.counters.ServiceErrors.Add(1)
 		d.failed(err)
-		if errors.Is(err, errBroken) {
+		if errors.Is(err, errBroken) || d.isLast() && tries > 0 {
 			d.queue.breakWith(err)
 			return false
 		}
@@ -169,6 +171,8 @@ func (d *destination) writeAll(ctx context.Context, g *group) bool {
 		timer := time.NewTimer(retry.Lane.Delay(tries))
 		select {
 		case <-timer.C:
+		case <-d.last:
+			timer.Stop()
 		case <-ctx.Done():
 			timer.Stop()
 			return false
@@ -176,6 +180,18 @@ func (d *destination) writeAll(ctx context.Context, g *group) bool {
 	}
 	return true
 }
+
+func (d *destination) isLast() bool {
+	select {
+	case <-d.last:
+		return true
+	default:
+		return false
+	}
+}
+
+// LastTry says that the flow ends soon. What has failed is tried once more, at once; if that fails too, Flush returns with its error.
+func (d *destination) LastTry() { d.lastOnce.Do(func() { close(d.last) }) }
 
 func (d *destination) failed(err error) {
 	d.mu.Lock()

@@ -340,3 +340,29 @@ func TestFileCloseLeavesTheRestUnacknowledged(t *testing.T) {
 		t.Error("acknowledged")
 	}
 }
+
+// A stop tries once more what cannot be written, and waits no longer than that.
+func TestFileLastTry(t *testing.T) {
+	for name, mended := range map[string]bool{"still full": false, "there is room again": true} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "out")
+			disk := &faults{onWrite: func(*os.File, []byte) (int, error) { return 0, syscall.ENOSPC }}
+			d := onDisk(t, path, disk)
+			acked := put(t, d, "a")
+			for !d.Status().Circuit.Open {
+				time.Sleep(time.Millisecond)
+			}
+			if mended {
+				disk.set(nil, nil)
+			}
+			d.(interface{ LastTry() }).LastTry()
+			err := d.Flush(t.Context())
+			if mended != (err == nil) || mended != acked.Load() {
+				t.Errorf("Flush said %v, acknowledged %v", err, acked.Load())
+			}
+			if err != nil && !errors.Is(err, syscall.ENOSPC) {
+				t.Errorf("Flush said %v, want what is in the way", err)
+			}
+		})
+	}
+}

@@ -115,7 +115,9 @@ func (e *Engine) failed(now time.Time) {
 }
 
 // down needs mu. It says whether requests fail for so long that the next one will, too.
-func (e *Engine) down(now time.Time) bool { return e.failures >= tellAfter && now.Sub(e.failing) >= downAfter }
+func (e *Engine) down(now time.Time) bool {
+	return e.failures >= tellAfter && now.Sub(e.failing) >= downAfter
+}
 
 // giveUp needs mu. It is called when a try has shown that nobody's records are taken.
 func (e *Engine) giveUp() {

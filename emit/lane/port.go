@@ -40,9 +40,9 @@ type Port struct {
 	closed  bool
 	last    bool          // no failed try is followed by another
 	givenUp chan struct{} // closed when that one has failed
-	queues  []queue // one for each lane, and the last of records without a key: they are bound to a lane when it packs
-	credit  int64   // acquired and not used yet, in bytes
-	blocked int     // Puts that wait for memory: then nothing waits for company
+	queues  []queue       // one for each lane, and the last of records without a key: they are bound to a lane when it packs
+	credit  int64         // acquired and not used yet, in bytes
+	blocked int           // Puts that wait for memory: then nothing waits for company
 	epochs  []*epoch
 
 	queued, queuedBytes int64

@@ -87,7 +87,11 @@ func (a *Agent) Close() error {
 	if a.store == nil {
 		return err
 	}
-	return errors.Join(err, a.store.Close())
+	if failed := a.store.Close(); failed != nil {
+		err = errors.Join(err, fmt.Errorf("what was delivered is not remembered, and is delivered again at the next start: make room in %s, or make it writable: %w",
+			a.opts.Config.Agent.StateDir, failed))
+	}
+	return err
 }
 
 // Run starts the flows and returns when ctx has ended and all are stopped, or, with Once, when all have delivered everything. The
@@ -126,6 +130,7 @@ func (a *Agent) supervise(ctx context.Context, whole *config.Config, cfg *config
 		cfg:      cfg,
 		shutdown: a.opts.Config.Agent.ShutdownTimeout,
 		log:      a.log.With("flow", cfg.Name),
+		starts:   map[bool]int{true: onceStarts}[a.opts.Once],
 		build:    func(ctx context.Context) (*flow.Flow, error) { return a.build(ctx, whole, cfg) },
 	}
 	if before != nil {

@@ -19,11 +19,15 @@ const (
 	lastRestart  = time.Minute
 )
 
+// onceStarts is how often a flow of --once may fail in a row, within a minute each, until that is how the run ends.
+const onceStarts = 3
+
 // supervised is one configured flow: it is built, run, and built again when it fails, until it is stopped.
 type supervised struct {
 	cfg      *config.Flow
 	build    func(context.Context) (*flow.Flow, error)
 	shutdown time.Duration
+	starts   int // in a row that may fail; 0: any number
 	log      *slog.Logger
 	cancel   context.CancelFunc
 	done     chan struct{} // closed when the flow has stopped for good
@@ -59,7 +63,7 @@ func (s *supervised) wait() error {
 
 func (s *supervised) loop(ctx context.Context) {
 	wait := firstRestart
-	for {
+	for failed := 1; ; failed++ {
 		started := time.Now()
 		err := s.once(ctx)
 		if err == nil || ctx.Err() != nil {
@@ -67,9 +71,12 @@ func (s *supervised) loop(ctx context.Context) {
 			return
 		}
 		if time.Since(started) > lastRestart {
-			wait = firstRestart
+			wait, failed = firstRestart, 1
 		}
 		s.set(status.StateFailed, nil, err)
+		if failed == s.starts {
+			return
+		}
 		pause := wait/2 + rand.N(wait/2)
 		s.log.Error("the flow failed and is started again", "error", err, "in", pause.Round(time.Millisecond))
 		select {

@@ -235,3 +235,37 @@ func TestStoppingDoesNotWaitForWhatTakesNothing(t *testing.T) {
 		})
 	}
 }
+
+// What reads to the end (--once) ends also if it cannot; what follows files goes on trying.
+func TestAFlowOfOnceIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &bench{}
+		s := b.supervised(0, errors.New("broken"))
+		s.starts = onceStarts
+		s.start(t.Context())
+		if err := s.wait(); err == nil || err.Error() != "broken" || b.built != onceStarts {
+			t.Errorf("after %d starts: %v", b.built, err)
+		}
+		if got := s.total(true); got.State != status.StateFailed {
+			t.Errorf("afterwards it is %s", got.State)
+		}
+	})
+}
+
+// That positions cannot be written is said by the store, and is no failure of the flow.
+func TestAFailedCommitIsNoFailureOfTheFlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &bench{}
+		s := b.supervised(0, io.EOF)
+		build := s.build
+		s.build = func(ctx context.Context) (*flow.Flow, error) {
+			f, err := build(ctx)
+			f.Commit = func(context.Context) error { return errors.New("no space left on device") }
+			return f, err
+		}
+		s.start(t.Context())
+		if err := s.wait(); err != nil || b.built != 1 || len(b.acked) != 2 {
+			t.Errorf("%v, built %d times, %d acknowledged", err, b.built, len(b.acked))
+		}
+	})
+}

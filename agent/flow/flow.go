@@ -197,8 +197,8 @@ func (f *Flow) Stop(ctx context.Context) error {
 	for _, s := range f.Sources {
 		all = append(all, s.Close())
 	}
-	if f.Commit != nil {
-		all = append(all, f.Commit(context.WithoutCancel(ctx)))
+	if f.Commit != nil { // its failure is not the flow's: the store says it, keeps what is to be written, and tries again
+		_ = f.Commit(context.WithoutCancel(ctx))
 	}
 	if f.Close != nil {
 		f.Close()

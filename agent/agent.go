@@ -247,7 +247,7 @@ func (a *Agent) RejectedConfig(why string) {
 // Snapshot is the agent's state now. Safe for concurrent use.
 func (a *Agent) Snapshot() *status.Snapshot { return a.snapshot(true) }
 
-// Summary is Snapshot without the files one by one, for those who look often. Safe for concurrent use.
+// Summary is Snapshot with only the files that cannot be read, for those who look often. Safe for concurrent use.
 func (a *Agent) Summary() *status.Snapshot { return a.snapshot(false) }
 
 func (a *Agent) snapshot(files bool) *status.Snapshot {

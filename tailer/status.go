@@ -60,7 +60,7 @@ type Status struct {
 // Status is the state now. Final generations are left out.
 func (f *Follower) Status() Status { return f.state(true) }
 
-// Summary is Status without its Generations, for those who look often: with 10,000 files Status takes megabytes.
+// Summary is Status with only those Generations that cannot be read, for those who look often: with 10,000 files Status takes megabytes.
 func (f *Follower) Summary() Status { return f.state(false) }
 
 func (f *Follower) state(generations bool) Status {
@@ -82,7 +82,7 @@ func (f *Follower) state(generations bool) Status {
 		}
 		st.LagBytes += lag
 		st.FilesFollowed++
-		if !generations {
+		if !generations && s.err == nil {
 			continue
 		}
 		gs := GenerationStatus{

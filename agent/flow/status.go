@@ -13,11 +13,11 @@ import (
 // statusSource is a Source that has files to tell about.
 type statusSource interface {
 	Status() tailer.Status
-	Summary() tailer.Status // without the files one by one
+	Summary() tailer.Status // with only the files that cannot be read
 }
 
-// Status is the flow's part of a snapshot, without what its supervisor knows. Without files it tells of them in sum only, which takes no
-// memory. Safe for concurrent use.
+// Status is the flow's part of a snapshot, without what its supervisor knows. Without files it tells one by one only of those that cannot be
+// read, which takes little memory. Safe for concurrent use.
 func (f *Flow) Status(files bool) status.Flow {
 	var all status.Flow
 	now := time.Now()
@@ -47,7 +47,7 @@ func addFiles(all *status.Flow, st tailer.Status, now time.Time) {
 		case g.Error != "":
 			file.State = g.Error
 		case g.Lost:
-			file.State = "not to be found"
+			file.State = status.StateGone
 		case g.Drained:
 			file.State = "drained"
 		}

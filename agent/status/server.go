@@ -13,7 +13,8 @@ import (
 )
 
 // Handler serves /healthz (200 while alive says the agent's loops make progress), /readyz (503 with the reasons while something keeps it
-// from delivering) and /metrics for Prometheus, and nothing else. summary is snapshot without files.
+// from delivering; files that cannot be read are among the reasons and no reason for it, as long as their flow reads others) and /metrics for
+// Prometheus, and nothing else. summary is snapshot with only the files that cannot be read.
 func Handler(summary, snapshot func() *Snapshot, alive func() error) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -21,19 +22,23 @@ func Handler(summary, snapshot func() *Snapshot, alive func() error) http.Handle
 		if err := alive(); err != nil {
 			reasons = append(reasons, err.Error())
 		}
-		answer(w, reasons)
+		answer(w, len(reasons) == 0, reasons)
 	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, summary().Trouble()) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		s := summary()
+		trouble := s.Trouble()
+		answer(w, len(trouble) == 0, append(trouble, s.missing()...))
+	})
 	mux.HandleFunc("GET /metrics", serveMetrics(summary, snapshot))
 	return mux
 }
 
-func answer(w http.ResponseWriter, reasons []string) {
+func answer(w http.ResponseWriter, ok bool, reasons []string) {
 	w.Header().Set("Content-Type", "application/json")
-	if len(reasons) > 0 {
+	if !ok {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	_ = json.NewEncoder(w).Encode(map[string]any{"ok": len(reasons) == 0, "reasons": append([]string{}, reasons...)})
+	_ = json.NewEncoder(w).Encode(map[string]any{"ok": ok, "reasons": append([]string{}, reasons...)})
 }
 
 // Server is a running listener.

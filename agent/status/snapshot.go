@@ -2,7 +2,8 @@ package status
 
 import "time"
 
-// Snapshot is the state of an agent at one moment. A summary is one whose flows have no Files.
+// Snapshot is the state of an agent at one moment. A summary is one whose flows have only those Files that cannot be
+// read.
 type Snapshot struct {
 	Version string    `json:"version"`
 	PID     int       `json:"pid"`
@@ -59,7 +60,7 @@ type Flow struct {
 	Name  string `json:"name"`
 	State string `json:"state"`
 	Error string `json:"error,omitempty"` // why it failed
-	// FilesFollowed is the number of Files. In a summary it is all that is told of them.
+	// FilesFollowed is the number of Files, also in a summary.
 	FilesFollowed int           `json:"files_followed"`
 	Files         []File        `json:"files"`
 	Skipped       []Skipped     `json:"skipped,omitempty"`
@@ -100,6 +101,9 @@ type Dropped struct {
 
 // Total is the number of dropped records, whatever the reason.
 func (d Dropped) Total() int64 { return d.Filtered + d.Sampled + d.Limited + d.Unparsed }
+
+// StateGone is that of a file whose body is not to be seen any more, as for a moment in some rotations.
+const StateGone = "not to be found"
 
 // File is one generation of a followed path.
 type File struct {

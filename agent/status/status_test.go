@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/prometheus/common/expfmt"
@@ -36,6 +37,28 @@ func get(t *testing.T, h http.Handler, path string) (int, string) {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 	return w.Code, w.Body.String()
+}
+
+// A file that cannot be read is said, and is no reason not to be ready as long as others of the flow are read.
+func TestReadyAndUnreadableFiles(t *testing.T) {
+	s := sample()
+	h := Handler(func() *Snapshot { return s }, nil, nil)
+	f := &s.Flows[0]
+	f.Skipped = []Skipped{{Path: "/var/log/private.log", Reason: "permission denied", Failed: true}, {Path: "/var/log/pipe", Reason: "is a pipe"}}
+	if code, body := get(t, h, "/readyz"); code != 200 || !strings.Contains(body, `"ok":true,"reasons":["flow web: a file cannot be read: /var/log/private.log: permission denied"]`) {
+		t.Errorf("one of three: %d %s", code, body)
+	}
+	f.Files = []File{{Path: "/var/log/a.log", State: "input/output error"}, {Path: "/var/log/b.log", State: "input/output error"}}
+	if code, body := get(t, h, "/readyz"); code != 503 || !strings.Contains(body, `"ok":false,"reasons":["flow web can read none of its 3 files: /var/log/a.log: input/output error"]`) {
+		t.Errorf("all of three: %d %s", code, body)
+	}
+	if n := len(s.Problems(time.Now())); n != 1 {
+		t.Errorf("%d problems: %v", n, s.Problems(time.Now()))
+	}
+	f.FilesFollowed, f.Files, f.Skipped = 0, nil, f.Skipped[1:]
+	if code, body := get(t, h, "/readyz"); code != 200 || !strings.Contains(body, `"reasons":[]`) {
+		t.Errorf("none at all: %d %s", code, body)
+	}
 }
 
 func TestReadyUntilSomethingIsWrong(t *testing.T) {

@@ -42,6 +42,19 @@ func (s *Snapshot) Trouble() []string {
 	return all
 }
 
+// missing lists, in words, the files that cannot be read of flows that read others: no trouble of the agent as a whole.
+func (s *Snapshot) missing() []string {
+	var all []string
+	for i := range s.Flows {
+		if f := &s.Flows[i]; !f.blind() {
+			if unreadable := f.Unreadable(); len(unreadable) > 0 {
+				all = append(all, f.cannotRead(unreadable))
+			}
+		}
+	}
+	return all
+}
+
 // Problems is everything that is wrong or noteworthy, the worst first. now is the agent's.
 func (s *Snapshot) Problems(now time.Time) []Problem {
 	all := s.stopping()
@@ -96,6 +109,9 @@ func (s *Snapshot) stopping() []Problem {
 				severity = Note
 			}
 			all = append(all, Problem{severity, what, next})
+		}
+		if f.blind() {
+			all = append(all, Problem{Broken, f.cannotRead(f.Unreadable()), readNext})
 		}
 		for j := range f.Destinations {
 			d := &f.Destinations[j]
@@ -157,12 +173,8 @@ func (f *Flow) problems(now time.Time) []Problem {
 			"if it does not fall: is memory_limit or max_requests small for what is written, or a step slow? kinetail tap " + f.Name + " shows what goes through.",
 		})
 	}
-	if unreadable := f.Unreadable(); len(unreadable) > 0 {
-		what := fmt.Sprintf("flow %s: %d files cannot be read; %s", f.Name, len(unreadable), unreadable[0])
-		if len(unreadable) == 1 {
-			what = "flow " + f.Name + ": a file cannot be read: " + unreadable[0]
-		}
-		all = append(all, Problem{Broken, what, "kinetail doctor says which right is missing; it is tried again by itself."})
+	if unreadable := f.Unreadable(); len(unreadable) > 0 && !f.blind() {
+		all = append(all, Problem{Broken, f.cannotRead(unreadable), readNext})
 	}
 	if f.FileGaps > 0 {
 		all = append(all, Problem{
@@ -171,6 +183,31 @@ func (f *Flow) problems(now time.Time) []Problem {
 		})
 	}
 	return all
+}
+
+// readNext is what to do about files that cannot be read.
+const readNext = "kinetail doctor says which right is missing; it is tried again by itself."
+
+// cannotRead says which.
+func (f *Flow) cannotRead(unreadable []string) string {
+	switch n := len(unreadable); {
+	case f.blind() && n > 1:
+		return fmt.Sprintf("flow %s can read none of its %d files: %s", f.Name, n, unreadable[0])
+	case n > 1:
+		return fmt.Sprintf("flow %s: %d files cannot be read; %s", f.Name, n, unreadable[0])
+	}
+	return "flow " + f.Name + ": a file cannot be read: " + unreadable[0]
+}
+
+// blind says whether there are files that cannot be read, and no others: then nothing of the flow can be delivered.
+func (f *Flow) blind() bool {
+	broken := 0
+	for i := range f.Files {
+		if f.Files[i].Broken() && f.Files[i].State != StateGone {
+			broken++
+		}
+	}
+	return f.FilesFollowed == broken && len(f.Unreadable()) > 0
 }
 
 // Unreadable are the files that should be followed and cannot be read, each with the reason.

@@ -186,7 +186,7 @@ func Line(r *record.Record, b *tailer.Batch, i int) {
 	r.Add("message", record.OfBytes(b.Bytes(i)))
 	if i < len(b.Meta) {
 		r.Add("stream", record.Of(b.Meta[i].Stream))
-		r.Add("time", record.Of(b.Meta[i].Time))
+		r.Add("time", record.OfBytes(b.Meta[i].Time))
 	}
 }
 

@@ -130,7 +130,7 @@ func FuzzJSONLine(f *testing.F) {
 
 func TestContainerFieldsArePartOfTheRecord(t *testing.T) {
 	b := batchOf("hello\n")
-	b.Meta = []tailer.Meta{{Stream: "stderr", Time: "2026-01-02T03:04:05.678Z"}}
+	b.Meta = []tailer.Meta{{Stream: "stderr", Time: []byte("2026-01-02T03:04:05.678Z")}}
 	var out Payloads
 	encoder(t, EncoderOptions{Format: "json", PartitionKey: program(t, `record.stream`)}).Encode(b, &out)
 	if got := string(out.Items[0].Data); got != `{"message":"hello","stream":"stderr","time":"2026-01-02T03:04:05.678Z"}` {

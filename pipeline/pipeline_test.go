@@ -210,7 +210,7 @@ func TestRedactionReachesOversizeRecords(t *testing.T) {
 
 func TestContainerFieldsStayBehindWhatWasParsed(t *testing.T) {
 	b := batchOf("{\"time\":\"mine\",\"a\":1}\n")
-	b.Meta = []tailer.Meta{{Stream: "stdout", Time: "2026"}}
+	b.Meta = []tailer.Meta{{Stream: "stdout", Time: []byte("2026")}}
 	if got := run(pipelineOf(t, jsonOut, parseStepOf(t, "json", "")), b); got[0] != `{"time":"mine","a":1,"stream":"stdout"}` {
 		t.Error(got)
 	}

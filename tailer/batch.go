@@ -46,8 +46,8 @@ type Source struct {
 type Meta struct {
 	// Stream is "stdout" or "stderr".
 	Stream string
-	// Time is the runtime's time stamp as it was written (RFC 3339 with nanoseconds).
-	Time string
+	// Time is the runtime's time stamp as it was written (RFC 3339 with nanoseconds). Like the record's bytes it is valid until Release.
+	Time []byte
 }
 
 // Batch holds the records framed from one read of one generation. The bytes belong to the reader: whoever keeps a record

@@ -68,7 +68,7 @@ func parseCRI(line []byte) (p parsed, text []byte, ok bool) {
 		return p, nil, false
 	}
 	p.full = tag[0] == 'F'
-	p.meta = tailer.Meta{Stream: streamNames[p.stream], Time: string(stamp)}
+	p.meta = tailer.Meta{Stream: streamNames[p.stream], Time: stamp}
 	return p, text, true
 }
 
@@ -94,10 +94,18 @@ func (f *joined) parseDocker(line []byte) (p parsed, text []byte, ok bool) {
 	if p.stream, ok = streamOf(v.GetStringBytes("stream")); !ok {
 		return p, nil, false
 	}
-	p.meta = tailer.Meta{Stream: streamNames[p.stream], Time: string(v.GetStringBytes("time"))}
+	p.meta = tailer.Meta{Stream: streamNames[p.stream], Time: within(line, v.GetStringBytes("time"))}
 	text, p.full = bytes.CutSuffix(log.GetStringBytes(), []byte{'\n'})
 	if p.full && !f.keepCR {
 		text = bytes.TrimSuffix(text, []byte{'\r'})
 	}
 	return p, text, true
+}
+
+// within is where line has text, which the parser overwrites with the next line.
+func within(line, text []byte) []byte {
+	if i := bytes.LastIndex(line, text); i >= 0 {
+		return line[i : i+len(text)]
+	}
+	return bytes.Clone(text) // it has escapes
 }

@@ -117,11 +117,46 @@ func TestFrames(t *testing.T) {
 }
 
 func TestMeta(t *testing.T) {
-	r := frame(t, mustNew(t, Options{Format: "auto"}), []byte(cri("stderr", "F", "x")+"plain\n"+docker("stdout", "y\n")), nil)
+	escaped := strings.Replace(docker("stderr", "z\n"), `"time":"2026`, `"time":"\u00320\u00326`, 1)
+	r := frame(t, mustNew(t, Options{Format: "auto"}), []byte(cri("stderr", "F", "x")+"plain\n"+docker("stdout", "y\n")+escaped+docker("stdout", "w\n")), nil)
 	const stamp = "2026-01-02T15:04:05.000000001Z"
-	for i, want := range []tailer.Meta{{Stream: "stderr", Time: stamp}, {}, {Stream: "stdout", Time: stamp}} {
-		if r.got[i].Meta != want {
-			t.Errorf("record %d: %+v", i, r.got[i].Meta)
+	for i, want := range []string{"stderr " + stamp, " ", "stdout " + stamp, "stderr " + stamp, "stdout " + stamp} {
+		if m := r.got[i].Meta; m.Stream+" "+string(m.Time) != want {
+			t.Errorf("record %d: %s %s", i, m.Stream, m.Time)
+		}
+	}
+}
+
+// What a batch needs is used again: no format and no rule costs an allocation per line.
+func TestAllocations(t *testing.T) {
+	for _, c := range []struct {
+		name, line string
+		o          Options
+	}{
+		{"newline", accessLine, Options{}},
+		{"cri", cri("stdout", "F", accessLine[:259]), Options{Format: "cri"}},
+		{"cri fragments", cri("stdout", "P", "begins ") + cri("stderr", "F", "other") + cri("stdout", "F", "ends"), Options{Format: "cri"}},
+		{"docker", docker("stdout", accessLine), Options{Format: "docker"}},
+		{"docker fragments", docker("stdout", `say \"`) + docker("stderr", "other\n") + docker("stdout", "hi\n"), Options{Format: "docker"}},
+		{"auto", docker("stdout", accessLine) + cri("stdout", "F", "x"), Options{Format: "auto"}},
+		{"multiline", "2026 a\n b\n", Options{Multiline: &Multiline{Start: `^\d{4}`}}},
+		{"utf-16", "x\x00y\x00\n\x00", Options{Encoding: "utf-16le"}},
+	} {
+		raw := []byte(strings.Repeat(c.line, 100))
+		framer := mustNew(t, c.o)
+		batch := &tailer.Batch{}
+		var arena []byte
+		if n := testing.AllocsPerRun(20, func() {
+			batch.Records, batch.Meta, batch.Data = batch.Records[:0], batch.Meta[:0], arena[:0]
+			framer.Frame(batch, raw, 0, tailer.KeepOpen)
+			if len(batch.Data) > 0 {
+				arena = batch.Data
+			}
+		}); n != 0 {
+			t.Errorf("%s: %v allocations for %d records", c.name, n, len(batch.Records))
+		}
+		if len(batch.Records) < 99 {
+			t.Errorf("%s: %d records", c.name, len(batch.Records))
 		}
 	}
 }

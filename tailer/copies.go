@@ -113,7 +113,6 @@ func (f *Follower) prove(g *generation) bool {
 		f.cannotRead(g, err)
 		return false
 	case !known && kind != "":
-		g.park(f)
 		g.unproven, g.kind, g.head, g.size, g.scanned = false, kind, checkpoint.Print{}, 1, 0
 		f.remember(g, func(r *checkpoint.Generation) { r.Compression, r.Head, r.Size = kind, g.head, 0 })
 		f.activate(g)
@@ -184,9 +183,10 @@ func (f *Follower) copyOf(k *generation, r io.ReaderAt, size int64) (bool, error
 		if k.lost == 0 || k.final || k.head.Len < headLeast {
 			return false, nil
 		}
-		return headAgrees(r, head)
+		_, ok, err := k.begins(r)
+		return ok, err
 	}
-	if ok, err := headAgrees(r, head); err != nil || !ok {
+	if _, ok, err := k.begins(r); err != nil || !ok {
 		return false, err
 	}
 	t, whole, err := tailAt(r, k.read)

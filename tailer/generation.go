@@ -32,13 +32,17 @@ type generation struct {
 	charged int64
 	// size is how long the content is as far as known: that of the file, or of what it decompresses to.
 	size int64
+	// guessed: there may be more, which only reading tells. size is then one byte more than is known.
+	guessed bool
 
 	// Where reading is.
 	read     int64 // handed out up to here
 	head     checkpoint.Print
-	scanned  int64 // looked at up to here, and nothing could be closed
-	tail     tail  // of read
-	need     int   // block size that the next turn needs; 0 is any
+	begun    []byte // what head is of, while it is short: see begins
+	seen     int64  // how long the content was seen to be in a body that it has lost
+	scanned  int64  // looked at up to here, and nothing could be closed
+	tail     tail   // of read
+	need     int    // block size that the next turn needs; 0 is any
 	closing  Closing
 	part     uint16 // the framer's state at read: not 0 inside an oversized line
 	headed   bool   // source.Header is known, or never will be
@@ -164,6 +168,21 @@ func (g *generation) edit() *checkpoint.Generation {
 	return g.rec()
 }
 
+// guessMore makes a compressed body be read on, when nothing is known to be behind the read position.
+func (g *generation) guessMore() {
+	if at := max(g.read, g.scanned); g.size <= at {
+		g.size, g.guessed = at+1, true
+	}
+}
+
+// sure is how long the content is known to be.
+func (g *generation) sure() int64 {
+	if g.guessed {
+		return g.size - 1
+	}
+	return g.size
+}
+
 // content is what the generation reads from: the bytes, or what they decompress to.
 func (g *generation) content() io.ReaderAt {
 	if g.kind != "" {
@@ -172,16 +191,22 @@ func (g *generation) content() io.ReaderAt {
 	return body{g.file}
 }
 
+// endZip lets decompression begin anew at the next read.
+func (g *generation) endZip(f *Follower) {
+	if g.zip == nil {
+		return
+	}
+	g.zip.close()
+	g.zip = nil
+	if g.charged > 0 {
+		f.opts.Memory.Release(g.charged)
+		g.charged = 0
+	}
+}
+
 // park closes the descriptor.
 func (g *generation) park(f *Follower) {
-	if g.zip != nil {
-		g.zip.close()
-		g.zip = nil
-		if g.charged > 0 {
-			f.opts.Memory.Release(g.charged)
-			g.charged = 0
-		}
-	}
+	g.endZip(f)
 	if g.file != nil {
 		_ = g.file.Close() // opened for reading only: nothing can be lost
 		g.file = nil

@@ -139,9 +139,14 @@ func (f *Follower) age(g *generation, now clock) {
 	if !all || offset < g.read && !g.holes {
 		return
 	}
-	g.final, g.active = true, false
+	f.gap(g, g.size, g.seen, "it came between copying and truncating")
+	g.final, g.active, g.seen, g.begun = true, false, 0, nil
 	g.park(f)
-	f.remember(g, func(r *checkpoint.Generation) { r.Final = true })
+	f.remember(g, func(r *checkpoint.Generation) {
+		if r.Final = true; g.kind == "" {
+			r.Size = g.size
+		}
+	})
 	f.publish(g)
 }
 

@@ -51,6 +51,51 @@ func headOf(r io.ReaderAt) (checkpoint.Print, error) {
 	return checkpoint.Sum(buf[:n]), err
 }
 
+// readHead takes the fingerprint of what r begins with, if it covers no less than the one that is there.
+func (g *generation) readHead(r io.ReaderAt) error {
+	var buf [headSize]byte
+	n, err := readFull(r, buf[:], 0)
+	if err == nil && n >= g.head.Len {
+		g.setHead(buf[:n])
+	}
+	return err
+}
+
+func (g *generation) setHead(begin []byte) {
+	if begin = begin[:min(len(begin), headSize)]; len(begin) > g.head.Len {
+		g.head = checkpoint.Sum(begin)
+	}
+	if g.begun = nil; len(begin) < headSize {
+		g.begun = bytes.Clone(begin)
+	}
+}
+
+// begins says whether the content of r begins as that of g, and how many bytes tell so. A copy may be shorter than the fingerprint: lines came
+// before its log was truncated, and were seen. Then the bytes themselves tell, while they are there, or else those before the read position,
+// which the caller compares.
+func (g *generation) begins(r io.ReaderAt) (n int, ok bool, err error) {
+	if g.head.Len > headSize {
+		return 0, false, nil
+	}
+	var buf [headSize]byte
+	n, err = readFull(r, buf[:g.head.Len], 0)
+	switch {
+	case err != nil:
+		return n, false, err
+	case n == g.head.Len:
+		return n, n == 0 || checkpoint.Sum(buf[:n]) == g.head, nil
+	case n < headLeast:
+		return n, false, nil
+	case len(g.begun) == g.head.Len:
+		return n, bytes.Equal(buf[:n], g.begun[:n]), nil
+	}
+	evidence := g.tail.n
+	if g.recalled {
+		evidence = g.rec().Marker.Len
+	}
+	return n, evidence >= headLeast && int64(n) >= g.read, nil
+}
+
 // tail is the last bytes before a position, at most markerSize: the marker, before it is hashed.
 type tail struct {
 	n int

@@ -52,7 +52,7 @@ func (f *Follower) claim(g *generation, sv *survey, now clock) (found, waiting b
 			continue
 		}
 		at = append(at, e.path)
-		if best == nil || best.kind == "" && c.kind == "" && c.st.size > best.st.size {
+		if best == nil || c.tells > best.tells || c.tells == best.tells && best.kind == "" && c.kind == "" && c.st.size > best.st.size {
 			best, c = c, best
 		}
 		if c != nil {
@@ -74,12 +74,11 @@ func (f *Follower) claim(g *generation, sv *survey, now clock) (found, waiting b
 func (f *Follower) giveUp(g *generation, why string) {
 	g.park(f)
 	f.unbody(g)
-	if gap := g.size - g.read; gap > 0 && (g.kind == "" || !g.drained) {
-		f.count(func(c *Counters) { c.FileGaps++; c.GapBytes += gap })
-		f.log.Error("bytes are lost: they were destroyed before they could be read", "path", g.chain.path, "generation", g.id(),
-			"from", g.read, "to", g.size, "bytes", gap, "reason", why)
+	if g.kind != "" && g.drained {
+		g.size = g.read
 	}
-	g.size = g.read
+	f.gap(g, g.read, max(g.sure(), g.seen), why)
+	g.size, g.seen, g.guessed = g.read, 0, false
 	f.drain(g)
 	g.lost = max(g.lost, 1)
 	g.final = true
@@ -89,6 +88,16 @@ func (f *Follower) giveUp(g *generation, why string) {
 		r.Dev, r.Ino, r.Birth = 0, 0, 0 // another may be given the number
 	})
 	f.publish(g)
+}
+
+// gap reports the bytes of g between two offsets as lost, if there are any.
+func (f *Follower) gap(g *generation, from, to int64, why string) {
+	if from >= to {
+		return
+	}
+	f.count(func(c *Counters) { c.FileGaps++; c.GapBytes += to - from })
+	f.log.Error("bytes are lost: they were destroyed before they could be read", "path", g.chain.path, "generation", g.id(),
+		"from", from, "to", to, "bytes", to-from, "reason", why)
 }
 
 // candidates are the bodies that nobody has and that may hold the content of g: rotated names of its path first, older first.
@@ -134,6 +143,9 @@ type candidate struct {
 	st   stat
 	kind string
 	zip  *unzip
+	// tells is how many of its first bytes tell that it is this content; begin are they, where they are fewer than were seen.
+	tells int
+	begin []byte
 }
 
 func (c *candidate) close() {
@@ -167,9 +179,16 @@ func (f *Follower) compare(g *generation, e *entry, sv *survey) (_ *candidate, e
 		r = c.zip
 	}
 	moved := kind == "" && sv.plausible(g, e) && st.birth != 0 && st.birth == g.birth && st.ino == g.rec().Ino
-	if same, err = f.holds(g, e, r, moved, kind == "" && st.size < g.read); err != nil || !same {
+	if c.tells, same, err = f.holds(g, e, r, moved, kind == "" && st.size < g.read); err != nil || !same {
 		same = false
 		return nil, err
+	}
+	if c.tells < g.head.Len {
+		c.begin = make([]byte, c.tells)
+		if _, err = readFull(r, c.begin, 0); err != nil {
+			same = false
+			return nil, err
+		}
 	}
 	return c, nil
 }
@@ -184,40 +203,45 @@ func (f *Follower) adopt(g *generation, c *candidate, now clock) {
 	g.lost, g.lostWhy, g.waited, g.nameless, g.looked, g.grown, g.ends = 0, "", 0, 0, now, now, 0
 	g.recalled = false
 	g.scanned, g.need = 0, 0
+	if c.begin != nil {
+		g.head = checkpoint.Print{}
+		g.setHead(c.begin)
+	}
 	f.bodies[g.key] = g
 	if kind == "" {
 		g.size = st.size
 	} else {
-		g.size = max(g.size, g.read+1)
+		g.guessMore()
 	}
 	g.final = false
 	f.rename(g, []string{c.e.path})
 	f.remember(g, func(r *checkpoint.Generation) {
 		r.Dev, r.Ino, r.Birth, r.Compression, r.Final = st.dev, st.ino, st.birth, kind, false
-		r.Size = max(st.size, g.read)
+		r.Size, r.Head = max(st.size, g.read, g.seen), g.head
 		if kind != "" {
-			r.Size = g.size
+			r.Size = g.sure()
 		}
 	})
 	f.publish(g)
 	f.activate(g)
 }
 
-// holds says whether r holds the content of g: its head, and the bytes before its position. short says that r is known to end before.
-func (f *Follower) holds(g *generation, e *entry, r io.ReaderAt, moved, short bool) (bool, error) {
+// holds says whether r holds the content of g, its head and the bytes before its position, and how many of the first bytes tell so. short says
+// that r is known to end before.
+func (f *Follower) holds(g *generation, e *entry, r io.ReaderAt, moved, short bool) (tells int, ok bool, err error) {
 	if short || g.head.Len == 0 && !moved {
-		return false, nil
+		return 0, false, nil
 	}
-	if g.head.Len < headEnough && !moved && !f.isRotated(g, e.path) && (f.opts.OnAmbiguous == "repeat" || g.head.Len < headLeast) {
-		return false, nil // under a name that has nothing to do with it, a few bytes tell little
+	if tells, ok, err = g.begins(r); err != nil || !ok {
+		return 0, false, err
 	}
-	if ok, err := headAgrees(r, g.head); err != nil || !ok {
-		return false, err
+	if tells < headEnough && !moved && !f.isRotated(g, e.path) && (f.opts.OnAmbiguous == "repeat" || tells < headLeast) {
+		return 0, false, nil // under a name that has nothing to do with it, a few bytes tell little
 	}
-	if g.head.Len < headLeast && !moved {
+	if tells < headLeast && !moved {
 		// So few bytes agree with much: not if another generation has had this content.
 		if known, _, err := f.known(e, g.chain.path, g); err != nil || known {
-			return false, err
+			return 0, false, err
 		}
 	}
 	if g.recalled {
@@ -226,15 +250,16 @@ func (f *Follower) holds(g *generation, e *entry, r io.ReaderAt, moved, short bo
 		f.mu.Unlock()
 		t, whole, err := tailAt(r, rec.Offset)
 		if err != nil || !whole || rec.Marker.Len > t.n {
-			return false, err
+			return 0, false, err
 		}
 		if checkpoint.Sum(t.b[t.n-rec.Marker.Len:t.n]) != rec.Marker {
-			return false, nil
+			return 0, false, nil
 		}
 		g.tail, g.read = t, rec.Offset
-		return true, nil
+		return tells, true, nil
 	}
-	return g.tail.agrees(r, g.read)
+	ok, err = g.tail.agrees(r, g.read)
+	return tells, ok, err
 }
 
 // isRotated says that path can be a rotated name of what g follows, under any of its names.

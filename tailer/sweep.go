@@ -196,6 +196,9 @@ func (f *Follower) unsure(g *generation, sv *survey) bool {
 func (f *Follower) lose(g *generation, why string, now clock) {
 	g.park(f)
 	f.unbody(g)
+	if g.kind == "" {
+		g.seen = max(g.seen, g.size)
+	}
 	if g.lost == 0 {
 		g.lost, g.lostWhy = 1, why
 	} else {
@@ -296,14 +299,16 @@ func (f *Follower) inspect(g *generation, st *stat, sv *survey, now clock) {
 		g.st.size = -1
 	}
 	if st.version == g.st {
+		if sv != nil && g.size == g.read {
+			g.begun = nil // what is a copy of it has been seen, or will have all of it
+		}
 		return
 	}
 	if g.kind != "" {
-		if g.st.size >= 0 {
-			g.size++ // there may be more now
+		if st.size != g.st.size || st.mtime != g.st.mtime { // else it was renamed or removed
+			g.guessMore()
+			g.endZip(f) // a compressor may have written what was read as unfinished
 		}
-		g.size = max(g.size, g.read+1)
-		g.park(f) // a compressor may have written what was read as unfinished
 	} else {
 		if sv == nil && g.read == 0 && g.size == 0 && g.st.size == 0 {
 			f.wantSweep() // what was there between two looks may be in a copy, and comes first
@@ -337,6 +342,9 @@ func (f *Follower) inspect(g *generation, st *stat, sv *survey, now clock) {
 		}
 	}
 	if g.kind == "" {
+		if st.size < g.size && !g.final {
+			f.gap(g, max(st.size, g.read), g.size, "it was truncated there")
+		}
 		g.size = st.size
 	}
 	g.st = st.version
@@ -346,9 +354,9 @@ func (f *Follower) inspect(g *generation, st *stat, sv *survey, now clock) {
 	f.remember(g, func(r *checkpoint.Generation) {
 		r.Dev, r.Ino, r.Birth = g.key.dev, g.key.ino, g.birth
 		r.ModTime, r.Seen, r.Final = time.Unix(0, st.mtime), time.Now(), g.final
-		r.Size = st.size
+		r.Size = max(st.size, g.seen)
 		if g.kind != "" {
-			r.Size = max(g.size, r.Offset)
+			r.Size = max(g.sure(), r.Offset)
 		}
 		r.Head = g.head
 	})
@@ -376,12 +384,8 @@ func (f *Follower) check(g *generation, st *stat) (bool, error) {
 		return ok, err
 	}
 	if g.head.Len < headSize {
-		head, err := headOf(g.content())
-		if err != nil {
+		if err := g.readHead(g.content()); err != nil {
 			return false, err
-		}
-		if head.Len > g.head.Len {
-			g.head = head
 		}
 	}
 	return true, nil

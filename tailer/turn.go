@@ -101,7 +101,7 @@ func (f *Follower) turn(g *generation) (*Batch, error) {
 		more := n == len(buf)
 		switch {
 		case g.kind != "":
-			g.size = end
+			g.size, g.guessed = end, false
 			if more {
 				g.size++
 			}
@@ -231,19 +231,20 @@ func (f *Follower) frame(g *generation, block readBlock, raw []byte, closing Clo
 
 // growHead lets the fingerprint of the head grow with the body. It is remembered with the next commit.
 func (f *Follower) growHead(g *generation, raw []byte) {
-	head := g.head
-	if head.Len >= headSize || g.read >= headSize {
+	was := g.head.Len
+	if was >= headSize || g.read >= headSize {
 		return
 	}
 	if g.read == 0 {
-		head = checkpoint.Sum(raw[:min(len(raw), headSize)])
-	} else if h, err := headOf(g.content()); err == nil {
-		head = h
+		if len(raw) >= was {
+			g.setHead(raw)
+		}
+	} else if g.readHead(g.content()) != nil {
+		return // the next read says so
 	}
-	if head.Len > g.head.Len {
-		g.head = head
+	if g.head.Len > was {
 		f.mu.Lock()
-		g.edit().Head = head
+		g.edit().Head = g.head
 		f.mu.Unlock()
 	}
 }

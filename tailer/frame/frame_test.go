@@ -139,7 +139,7 @@ func TestAllocations(t *testing.T) {
 		{"docker", docker("stdout", accessLine), Options{Format: "docker"}},
 		{"docker fragments", docker("stdout", `say \"`) + docker("stderr", "other\n") + docker("stdout", "hi\n"), Options{Format: "docker"}},
 		{"auto", docker("stdout", accessLine) + cri("stdout", "F", "x"), Options{Format: "auto"}},
-		{"multiline", "2026 a\n b\n", Options{Multiline: &Multiline{Start: `^\d{4}`}}},
+		{"multiline", "2026 a\n b\n", Options{Multiline: &Multiline{Indent: true}}},
 		{"utf-16", "x\x00y\x00\n\x00", Options{Encoding: "utf-16le"}},
 	} {
 		raw := []byte(strings.Repeat(c.line, 100))

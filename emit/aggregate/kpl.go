@@ -52,12 +52,15 @@ func (KPL) Size(u *lane.Unit, r *lane.Record) int {
 			size += len(u.Key)
 		}
 	}
-	size += overhead + len(r.Data())
+	size += r.Count()*overhead + len(r.Data())
 	if r.Hash() != u.Last.Hash() {
 		size += keyOverhead + len(r.Key())
 	}
 	return size
 }
+
+// Ends implements lane.Aggregator: each record has a frame of its own.
+func (KPL) Ends([]byte) bool { return true }
 
 // tables find the index of a key. A pool of them serves all destinations.
 var tables = sync.Pool{New: func() any { return map[lane.Hash]uint64{} }}
@@ -78,14 +81,17 @@ func (KPL) Build(arena []byte, u *lane.Unit) []byte {
 		arena = protowire.AppendBytes(arena, keyOf(u, r))
 	}
 	for r := u.First; r != nil; r = r.Next() {
-		k, data := index[r.Hash()], r.Data()
-		n := protowire.SizeTag(fieldKeyIndex) + protowire.SizeVarint(k) + protowire.SizeTag(fieldData) + protowire.SizeBytes(len(data))
-		arena = protowire.AppendTag(arena, fieldRecords, protowire.BytesType)
-		arena = protowire.AppendVarint(arena, uint64(n))
-		arena = protowire.AppendTag(arena, fieldKeyIndex, protowire.VarintType)
-		arena = protowire.AppendVarint(arena, k)
-		arena = protowire.AppendTag(arena, fieldData, protowire.BytesType)
-		arena = protowire.AppendBytes(arena, data)
+		k := index[r.Hash()]
+		for i := range r.Count() {
+			data := r.At(i)
+			n := protowire.SizeTag(fieldKeyIndex) + protowire.SizeVarint(k) + protowire.SizeTag(fieldData) + protowire.SizeBytes(len(data))
+			arena = protowire.AppendTag(arena, fieldRecords, protowire.BytesType)
+			arena = protowire.AppendVarint(arena, uint64(n))
+			arena = protowire.AppendTag(arena, fieldKeyIndex, protowire.VarintType)
+			arena = protowire.AppendVarint(arena, k)
+			arena = protowire.AppendTag(arena, fieldData, protowire.BytesType)
+			arena = protowire.AppendBytes(arena, data)
+		}
 	}
 	arena = append(arena, make([]byte, md5.Size)...)
 	u.Data = arena[from:len(arena):len(arena)]

@@ -37,10 +37,16 @@ func (one) Rate() lane.Rate    { return lane.Rate{} }
 func (one) Key(int) []byte     { return []byte("spare") }
 
 // taker keeps what is sent.
-type taker struct{ units []lane.Unit }
+type taker struct {
+	units []lane.Unit
+	whole int // of them stand in memory as they are sent
+}
 
 func (s *taker) Send(_ context.Context, units []lane.Unit, _ []retry.Fault) error {
 	for _, u := range units {
+		if whole, ok := u.Whole(); ok && bytes.Equal(whole, u.Data) {
+			s.whole++
+		}
 		u.Data, u.Key = bytes.Clone(u.Data), bytes.Clone(u.Key)
 		s.units = append(s.units, u)
 	}
@@ -49,6 +55,10 @@ func (s *taker) Send(_ context.Context, units []lane.Unit, _ []retry.Fault) erro
 
 // pack brings records, key and data each, through an engine and returns the units.
 func pack(t testing.TB, dir string, a lane.Aggregator, size int, records [][2]string) []lane.Unit {
+	return send(t, dir, a, size, records).units
+}
+
+func send(t testing.TB, dir string, a lane.Aggregator, size int, records [][2]string) *taker {
 	s := &taker{}
 	e, err := lane.New(lane.Options{
 		Kind: "fake", Sender: s, Map: one{}, Aggregator: a, AggregateSize: size, MaxRequests: 1, MaxWait: time.Minute,
@@ -68,7 +78,7 @@ func pack(t testing.TB, dir string, a lane.Aggregator, size int, records [][2]st
 	if err := e.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return s.units
+	return s
 }
 
 func TestVector(t *testing.T) {
@@ -149,6 +159,38 @@ func TestLines(t *testing.T) {
 	}
 	if fmt.Sprintf("%q", got) != `["one\n" "two\nthree\n" "longer than ten\n"]` && fmt.Sprintf("%q", got) != `["one\ntwo\n" "three\n" "longer than ten\n"]` {
 		t.Errorf("units %q", got)
+	}
+}
+
+// TestBacklog: where there are many records without a key, units are full, and lines are sent from where they stand.
+func TestBacklog(t *testing.T) {
+	var records [][2]string
+	var all []byte
+	for i := range 2000 {
+		line := fmt.Appendf(nil, "%d %s\n", i, bytes.Repeat([]byte("x"), i%500))
+		records, all = append(records, [2]string{"", string(line)}), append(all, line...)
+	}
+	for name, a := range map[string]lane.Aggregator{"lines": Lines{}, "kpl": KPL{}} {
+		s := send(t, t.TempDir(), a, 51200, records)
+		var got []byte
+		for i, u := range s.units {
+			if i < len(s.units)-1 && (len(u.Data) > 51200 || len(u.Data) < 47000) {
+				t.Errorf("%s: unit %d of %d has %d bytes", name, i, len(s.units), len(u.Data))
+			}
+			if records, ok := Decode(u.Data); ok {
+				for _, r := range records {
+					got = append(got, r.Data...)
+				}
+			} else {
+				got = append(got, u.Data...)
+			}
+		}
+		if !bytes.Equal(got, all) {
+			t.Errorf("%s: %d bytes arrived, not as the %d were", name, len(got), len(all))
+		}
+		if name == "lines" && s.whole != len(s.units) {
+			t.Errorf("%d of %d units were not copied", s.whole, len(s.units))
+		}
 	}
 }
 

@@ -10,8 +10,15 @@ var _ lane.Aggregator = Lines{}
 // Size implements lane.Aggregator.
 func (Lines) Size(u *lane.Unit, r *lane.Record) int { return u.Size + len(r.Data()) }
 
+// Ends implements lane.Aggregator: each record ends with its delimiter.
+func (Lines) Ends([]byte) bool { return true }
+
 // Build implements lane.Aggregator.
 func (Lines) Build(arena []byte, u *lane.Unit) []byte {
+	if whole, ok := u.Whole(); ok {
+		u.Data = whole
+		return arena
+	}
 	from := len(arena)
 	for r := u.First; r != nil; r = r.Next() {
 		arena = append(arena, r.Data()...)

@@ -26,8 +26,15 @@ func (l lines) Size(u *lane.Unit, r *lane.Record) int {
 	return size
 }
 
+// Ends implements lane.Aggregator: only the last record of a run may want the delimiter.
+func (l lines) Ends(data []byte) bool { return bytes.HasSuffix(data, l.delimiter) }
+
 // Build implements lane.Aggregator.
 func (l lines) Build(arena []byte, u *lane.Unit) []byte {
+	if whole, ok := u.Whole(); ok && l.joined(u) {
+		u.Data = whole
+		return arena
+	}
 	from := len(arena)
 	for r := u.First; r != nil; r = r.Next() {
 		arena = append(arena, r.Data()...)
@@ -37,6 +44,16 @@ func (l lines) Build(arena []byte, u *lane.Unit) []byte {
 	}
 	u.Data = arena[from:len(arena):len(arena)]
 	return arena
+}
+
+// joined says whether nothing has to stand between the records.
+func (l lines) joined(u *lane.Unit) bool {
+	for r := u.First; r != u.Last; r = r.Next() {
+		if !l.Ends(r.Data()) {
+			return false
+		}
+	}
+	return true
 }
 
 // Finish implements lane.Aggregator: nothing is missing.

@@ -1,6 +1,9 @@
 package lane
 
-import "time"
+import (
+	"sort"
+	"time"
+)
 
 // joinState is how far the packing of a lane has got.
 type joinState struct {
@@ -116,13 +119,32 @@ func (e *Engine) fillLoose(r *request, u *Unit, ports []*Port, first int) {
 	for n := range ports {
 		q := ports[(first+n)%len(ports)].loose()
 		for !q.empty() {
-			rec := q.head
-			size := e.o.Aggregator.Size(u, rec)
-			if size > e.o.AggregateSize || !e.fits(r, size-u.Size) {
+			size := e.cut(r, u, q)
+			if size == 0 {
 				break
 			}
+			rec := q.head
 			q.unlink(nil, rec)
 			e.join(r, u, rec, size)
 		}
 	}
+}
+
+// cut splits a run at the head of q so that as much as fits may join u, and returns the size that u has then; 0: nothing fits.
+func (e *Engine) cut(r *request, u *Unit, q *queue) int {
+	rec := q.head
+	fits := func(size int) bool { return size <= e.o.AggregateSize && e.fits(r, size-u.Size) }
+	if size := e.o.Aggregator.Size(u, rec); fits(size) {
+		return size
+	}
+	size := func(n int) int {
+		first := rec.beginning(n)
+		return e.o.Aggregator.Size(u, &first)
+	}
+	if rec.n == 1 || !fits(size(1)) {
+		return 0
+	}
+	n := sort.Search(rec.Count(), func(n int) bool { return !fits(size(n + 1)) })
+	q.split(rec, n)
+	return size(n)
 }

@@ -154,6 +154,11 @@ func (e *Engine) divide(r *request, u *Unit) bool {
 	left, right := Unit{Lane: u.Lane, lent: u.lent}, Unit{Lane: u.Lane, lent: u.lent}
 	n := 0
 	for rec := u.First; rec != nil; {
+		if half := u.N / 2; n < half && n+rec.Count() > half {
+			e.mu.Lock()
+			rec.split(half - n)
+			e.mu.Unlock()
+		}
 		next := rec.next
 		rec.next = nil
 		part := &left
@@ -161,7 +166,7 @@ func (e *Engine) divide(r *request, u *Unit) bool {
 			part = &right
 		}
 		part.add(rec, 0)
-		n++
+		n += rec.Count()
 		rec = next
 	}
 	halves := []Unit{left, right}
@@ -236,7 +241,7 @@ func (r *request) tally(units []Unit, add func(p *Port, n int64)) {
 				}
 				p, n = q, 0
 			}
-			n++
+			n += int64(rec.n)
 		}
 		if n > 0 {
 			add(p, n)

@@ -8,6 +8,8 @@
 // Invariants that are not obvious:
 //   - A record is in exactly one place: a queue of its port (one for each lane, one for records without a key), or one request. Engine.mu
 //     guards all of them.
+//   - Records without a key may be one run in a queue or a request. Whatever concerns a single record (a verdict on it, a letter, its place in a unit)
+//     splits the run first; a run has one origin and one set of flags.
 //   - While a lane has a request in flight its queues are closed for packing, so that a failed record, put back at the head, is still
 //     before everything that came later with its key.
 //   - Acknowledgements and memory are given back after mu is let go: they call into other rooms.

@@ -132,17 +132,21 @@ var errReset = errors.New("connection reset by peer")
 // joiner aggregates with a zero byte between records.
 type joiner struct{}
 
-func (joiner) Size(u *Unit, r *Record) int { return u.Size + 1 + int(r.size) }
+func (joiner) Size(u *Unit, r *Record) int { return u.Size + r.Count() + int(r.size) }
+
+func (joiner) Ends(data []byte) bool { return len(data)%2 == 0 }
 
 func (joiner) Finish([]Unit) {}
 
 func (joiner) Build(arena []byte, u *Unit) []byte {
 	from := len(arena)
 	for r := u.First; r != nil; r = r.Next() {
-		if r != u.First {
-			arena = append(arena, 0)
+		for i := range r.Count() {
+			if r != u.First || i > 0 {
+				arena = append(arena, 0)
+			}
+			arena = append(arena, r.At(i)...)
 		}
-		arena = append(arena, r.Data()...)
 	}
 	u.Data = arena[from:]
 	return arena

@@ -35,6 +35,8 @@ func model(t *testing.T, rt *rapid.T) {
 		trouble   = rapid.IntRange(0, 60).Draw(rt, "calls with faults")
 		flows     = rapid.IntRange(1, 3).Draw(rt, "flows")
 		remaps    = rapid.Bool().Draw(rt, "remaps")
+		loose     = rapid.SampledFrom([]int{1, 2, 10}).Draw(rt, "one in so many has no key")
+		plain     = rapid.Bool().Draw(rt, "aggregation ends")
 		rng       = rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1))
 		mu        sync.Mutex
 	)
@@ -94,7 +96,7 @@ func model(t *testing.T, rt *rapid.T) {
 		flow := random(flows)
 		for range 1 + random(80) {
 			key := fmt.Sprintf("k%d", random(keys))
-			if random(10) == 0 {
+			if random(loose) == 0 {
 				key = ""
 			}
 			records = append(records, [2]string{key, fmt.Sprintf("%s/%d:%06d", key, flow, number)})
@@ -122,6 +124,9 @@ func model(t *testing.T, rt *rapid.T) {
 		time.Sleep(time.Duration(random(400)) * time.Millisecond)
 		if remaps && random(3) == 0 {
 			b.engine.e.Remap(lanes(1 + random(12)))
+		}
+		if plain && random(5) == 0 {
+			b.engine.e.Plain()
 		}
 	}
 	for _, p := range ports {

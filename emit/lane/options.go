@@ -55,8 +55,11 @@ type Map interface {
 
 // Aggregator makes one unit of several records.
 type Aggregator interface {
-	// Size is how many bytes u has at most when r joins it. It has one record or more.
+	// Size is how many bytes u has at most when r joins it, a record or a run. It has one record or more.
 	Size(u *Unit, r *Record) int
+	// Ends says whether a record may have another one after it in a run: what stands between them belongs to the record, or Build puts it there
+	// between all records of a run.
+	Ends(data []byte) bool
 	// Build sets Data, and Key and HashKey where they differ from the first record's, of a unit of two or more records.
 	// What it needs room for it appends to arena, which it returns.
 	Build(arena []byte, u *Unit) []byte

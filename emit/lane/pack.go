@@ -288,14 +288,14 @@ func (e *Engine) append(r *request, rec *Record, i int) *Unit {
 func (e *Engine) join(r *request, u *Unit, rec *Record, size int) {
 	r.size += size - u.Size
 	u.add(rec, size)
-	r.records++
+	r.records += rec.Count()
 	p := rec.origin.port
 	if r.port == nil {
 		r.port = p
 	}
 	r.mixed = r.mixed || p != r.port
 	if rec.flags&retried != 0 {
-		p.counters.RecordsRetried.Add(1)
+		p.counters.RecordsRetried.Add(int64(rec.n))
 	}
 }
 
@@ -396,8 +396,11 @@ func (e *Engine) takeLoose(r *request, ports []*Port, now time.Time) {
 		}
 		rec := q.head
 		key := e.keys.Key(i)
-		if !e.fits(r, int(rec.size)+len(key)) {
+		if !e.fits(r, len(rec.At(0))+len(key)) {
 			return
+		}
+		if rec.n > 1 {
+			q.split(rec, 1)
 		}
 		q.unlink(nil, rec)
 		u := e.append(r, rec, i)

@@ -102,6 +102,14 @@ type taking struct {
 	letters []emit.DeadLetter // aliases the batch, which is ours until Put returns
 }
 
+// atLeast says whether so many bytes are still to be taken over.
+func (t *taking) atLeast(bytes int) bool {
+	for i := t.next; i < len(t.p.Items) && bytes > 0; i++ {
+		bytes -= len(t.p.Items[i].Data)
+	}
+	return bytes <= 0
+}
+
 // take needs mu. It takes items over until all are or memory is used up; then it returns how many bytes more the next one needs.
 func (p *Port) take(t *taking) (need int64) {
 	e := p.e
@@ -114,6 +122,7 @@ func (p *Port) take(t *taking) (need int64) {
 		t.origin = &o
 	}
 	t.origin.epoch = last
+	var run *Record // that the next record without a key may join
 	for ; t.next < len(t.p.Items); t.next++ {
 		item := &t.p.Items[t.next]
 		key, letter := p.check(t, item)
@@ -127,23 +136,49 @@ func (p *Port) take(t *taking) (need int64) {
 			q = &p.queues[e.keys.Lane(hash)]
 		}
 		n := len(key) + len(item.Data)
+		runs := e.joining && len(key) == 0
 		c := q.newest
 		if c == nil || !c.fits(n) {
-			price := cost(n)
-			if !p.pay(price) {
-				need = price
+			kind := kindFor(n, runs, t)
+			paid := p.pay(kind.cost())
+			if !paid && kind == longRuns {
+				kind = shortRuns // for want of memory
+				paid = p.pay(kind.cost())
+			}
+			if !paid {
+				need = kind.cost()
 				break
 			}
-			c = newChunk(n)
+			c = kind.get()
+			c.limit = kind.bytes
+			if kind == longRuns {
+				c.limit = max(singles.bytes, min(c.limit, e.o.AggregateSize))
+			}
 			c.owner, q.newest = q, c
+			if runs {
+				run = nil
+			}
 		}
-		r := c.add(key, item.Data)
 		raw := &t.p.Batch.Records[item.Record]
-		r.origin, r.hash = t.origin, hash
-		r.start, r.end, r.part = raw.Start, raw.End, raw.Part
-		q.pushBack(r)
 		held++
 		heldBytes += int64(n)
+		if runs && run != nil {
+			c.extend(run, item.Data, raw)
+			q.count++
+			q.bytes += int64(n)
+		} else {
+			r := c.add(key, item.Data)
+			r.origin, r.hash = t.origin, hash
+			r.start, r.end, r.part = raw.Start, raw.End, raw.Part
+			q.pushBack(r)
+			if runs && cap(c.marks) > 0 {
+				c.begin(r, raw)
+				run = r
+			}
+		}
+		if runs && !e.o.Aggregator.Ends(item.Data) {
+			run = nil
+		}
 	}
 	if held > 0 {
 		t.origin.ack.Hold(held)

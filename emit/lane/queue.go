@@ -24,14 +24,21 @@ func (q *queue) pushBack(r *Record) {
 		q.tail.next = r
 	}
 	q.tail = r
-	q.count++
+	q.count += int(r.n)
 	q.bytes += int64(r.size)
+}
+
+// split needs mu. It splits r, which is in the queue, after n records.
+func (q *queue) split(r *Record, n int) {
+	if rest := r.split(n); q.tail == r {
+		q.tail = rest
+	}
 }
 
 // pushFront puts a chain of records, which is linked up to last, before all others.
 func (q *queue) pushFront(first, last *Record) {
 	for r := first; ; r = r.next {
-		q.count++
+		q.count += int(r.n)
 		q.bytes += int64(r.size)
 		if r == last {
 			break
@@ -55,7 +62,7 @@ func (q *queue) unlink(prev, r *Record) {
 		q.tail = prev
 	}
 	r.next = nil
-	q.count--
+	q.count -= int(r.n)
 	q.bytes -= int64(r.size)
 }
 

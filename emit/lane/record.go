@@ -8,7 +8,8 @@ import (
 	"github.com/kinetail/kinetail/tailer"
 )
 
-// Record is one record of ours on its way. Its bytes are in a chunk.
+// Record is one record of ours on its way, or a run: several without a key, of one Put, that stand one after the other in a chunk. What is done
+// for each record costs more than what is done to its bytes, so a run is packed, joined and settled as one, and split where that is needed.
 type Record struct {
 	next       *Record
 	chunk      *chunk
@@ -19,6 +20,8 @@ type Record struct {
 	size       uint32 // of key and data
 	key        uint16 // bytes
 	part       uint16
+	n          uint16 // records in it
+	mark       uint16 // that of the first, if there are several
 	flags      flags
 }
 
@@ -31,7 +34,7 @@ const (
 	proven                      // that is proven, but max_rate did not allow another dead letter
 )
 
-// Data is the encoded record.
+// Data is the encoded record, or those of a run.
 func (r *Record) Data() []byte {
 	end := r.at + r.size
 	return r.chunk.data[r.at+uint32(r.key) : end : end]
@@ -53,8 +56,48 @@ func (r *Record) own() Hash {
 	return h
 }
 
-// Next is the next record of the unit, or nil.
+// Next is the next record or run of the unit, or nil.
 func (r *Record) Next() *Record { return r.next }
+
+// Count is how many records a run has, 1 for a record.
+func (r *Record) Count() int { return int(r.n) }
+
+// At is the i-th record of a run.
+func (r *Record) At(i int) []byte {
+	if r.n == 1 {
+		return r.Data()
+	}
+	from := r.at
+	if i > 0 {
+		from = r.chunk.marks[int(r.mark)+i-1].to
+	}
+	to := r.chunk.marks[int(r.mark)+i].to
+	return r.chunk.data[from:to:to]
+}
+
+// beginning is the first n records of a run, as a record that is nowhere.
+func (r *Record) beginning(n int) Record {
+	c := *r
+	c.n = uint16(n)                                   // #nosec G115 -- one of r.n at most
+	c.size = r.chunk.marks[int(r.mark)+n-1].to - r.at // a run has no key
+	return c
+}
+
+// split needs mu. It leaves the first n records of a run, and returns the others, which come next.
+func (r *Record) split(n int) *Record {
+	marks := r.chunk.marks[r.mark:]
+	first := r.beginning(n)
+	rest := *r
+	rest.n -= first.n
+	rest.at += first.size
+	rest.size -= first.size
+	rest.mark += first.n
+	rest.start, rest.part = marks[n].start, marks[n].part
+	r.n, r.size, r.end = first.n, first.size, marks[n-1].end
+	r.next = &rest
+	r.chunk.live++
+	return &rest
+}
 
 // origin is what the records of one Put have in common.
 type origin struct {
@@ -68,54 +111,98 @@ type origin struct {
 
 // A chunk holds the bytes of records of one queue, one after the other. Records leave it in any order; with the last it is
 // used again.
-const (
-	chunkBytes   = 16 << 10
-	chunkRecords = 128
-)
-
 type chunk struct {
 	data    []byte // never changed while a record is in it: requests read it without mu
 	used    int    // bytes of data
+	limit   int    // bytes of data that are used at most
 	records []Record
-	live    int    // records that are not acknowledged yet
+	marks   []mark // of the records in runs
+	live    int    // records and runs that are not acknowledged yet
 	owner   *queue // whose newest chunk it is or was
+	kind    *chunkKind
 }
 
-var chunks = sync.Pool{New: func() any {
-	return &chunk{data: make([]byte, chunkBytes), records: make([]Record, 0, chunkRecords)}
-}}
+// mark is a record in a run.
+type mark struct {
+	start, end int64
+	to         uint32 // where in the chunk it ends
+	part       uint16
+}
 
-// newChunk has room for at least one record of n bytes.
-func newChunk(n int) *chunk {
-	if n > chunkBytes {
-		return &chunk{data: make([]byte, n), records: make([]Record, 0, 1)}
+// chunkKind is a size of chunks.
+type chunkKind struct {
+	bytes, records, marks int
+	pool                  sync.Pool
+}
+
+var (
+	// singles is for records that are packed one by one.
+	singles = &chunkKind{bytes: 16 << 10, records: 128}
+	// shortRuns is for a few records without a key.
+	shortRuns = &chunkKind{bytes: 16 << 10, records: 64, marks: 128}
+	// longRuns is for many: one holds what an aggregate of the usual size has, which is then sent from where it is. It is of whole pages of the heap.
+	longRuns = &chunkKind{bytes: 56 << 10, records: 32, marks: 512}
+)
+
+// long is from how many bytes on a Put is worth longRuns.
+const long = 32 << 10
+
+// cost is what a chunk takes of the memory limit.
+func (k *chunkKind) cost() int64 {
+	return int64(k.bytes) + int64(k.records)*int64(unsafe.Sizeof(Record{})) + int64(k.marks)*int64(unsafe.Sizeof(mark{}))
+}
+
+func (k *chunkKind) get() *chunk {
+	if c, ok := k.pool.Get().(*chunk); ok {
+		return c
 	}
-	return chunks.Get().(*chunk)
+	return &chunk{data: make([]byte, k.bytes), records: make([]Record, 0, k.records), marks: make([]mark, 0, k.marks), kind: k}
 }
 
-// cost is what a chunk for n bytes takes of the memory limit.
-func cost(n int) int64 {
-	if n > chunkBytes {
-		return int64(n) + int64(unsafe.Sizeof(Record{}))
+// kindFor is the kind of a chunk that a record of n bytes goes into, and perhaps more of its Put; one that is larger than usual has it to itself.
+func kindFor(n int, runs bool, t *taking) *chunkKind {
+	switch {
+	case n > singles.bytes:
+		return &chunkKind{bytes: n, records: 1}
+	case !runs:
+		return singles
+	case t.atLeast(long):
+		return longRuns
 	}
-	return chunkBytes + chunkRecords*int64(unsafe.Sizeof(Record{}))
+	return shortRuns
 }
 
-func (c *chunk) cost() int64 { return cost(len(c.data)) }
+func (c *chunk) cost() int64 { return c.kind.cost() }
 
+// fits says whether a record of n bytes has room, by itself or in a run.
 func (c *chunk) fits(n int) bool {
-	return len(c.records) < cap(c.records) && n <= len(c.data)-c.used
+	return len(c.records) < cap(c.records) && n <= c.limit-c.used && (len(c.marks) < cap(c.marks) || cap(c.marks) == 0)
 }
 
 // add copies key and data. There must be room: the records never move.
 func (c *chunk) add(key, data []byte) *Record {
 	c.records = append(c.records, Record{
-		chunk: c, at: uint32(c.used), size: uint32(len(key) + len(data)), key: uint16(len(key)),
+		chunk: c, at: uint32(c.used), size: uint32(len(key) + len(data)), key: uint16(len(key)), n: 1,
 	})
 	c.used += copy(c.data[c.used:], key)
 	c.used += copy(c.data[c.used:], data)
 	c.live++
 	return &c.records[len(c.records)-1]
+}
+
+// begin makes of r, which was added last and is raw, a run that can be extended.
+func (c *chunk) begin(r *Record, raw *tailer.Record) {
+	r.mark = uint16(len(c.marks)) // #nosec G115 -- 512 at most
+	c.marks = append(c.marks, mark{raw.Start, raw.End, uint32(c.used), raw.Part})
+}
+
+// extend copies data into r, the run that was added last. There must be room.
+func (c *chunk) extend(r *Record, data []byte, raw *tailer.Record) {
+	c.used += copy(c.data[c.used:], data)
+	c.marks = append(c.marks, mark{raw.Start, raw.End, uint32(c.used), raw.Part})
+	r.n++
+	r.size += uint32(len(data))
+	r.end = raw.End
 }
 
 // drop lets go of one record and reports whether that was the last.
@@ -132,10 +219,10 @@ func (c *chunk) drop() bool {
 
 // recycle may be called when nothing points into the chunk any more.
 func (c *chunk) recycle() {
-	if len(c.data) != chunkBytes {
+	if c.kind.records == 1 {
 		return
 	}
 	clear(c.records)
-	c.used, c.records, c.owner = 0, c.records[:0], nil
-	chunks.Put(c)
+	c.used, c.records, c.marks, c.owner = 0, c.records[:0], c.marks[:0], nil
+	c.kind.pool.Put(c)
 }

@@ -28,22 +28,25 @@ func poison(word string) func(int, []Unit, []retry.Fault) (bool, error) {
 
 func TestPoisonRecord(t *testing.T) {
 	for _, ordered := range []bool{false, true} {
-		for _, aggregate := range []bool{false, true} {
+		for _, how := range []struct {
+			aggregate bool
+			keys      int
+		}{{false, 7}, {true, 7}, {false, 0}, {true, 0}} { // without keys they are in runs
 			synctest.Test(t, func(t *testing.T) {
 				s := &service{answer: poison("poison")}
 				b := newBench(t, s, func(o *options) {
 					o.Ordered = ordered
-					if aggregate {
+					if how.aggregate {
 						o.Aggregator, o.AggregateSize = joiner{}, 100
 					}
 				})
-				records := numbered(0, 300, 7)
+				records := numbered(0, 300, how.keys)
 				records[123][1] = "poison\xff"
 				b.put(records...)
 				b.flush()
 				b.settled(1)
 				if s.count() != 299 {
-					t.Errorf("ordered %v, aggregate %v: %d good records arrived of 299", ordered, aggregate, s.count())
+					t.Errorf("ordered %v, %+v: %d good records arrived of 299", ordered, how, s.count())
 				}
 				c := b.engine.Status().Counters
 				if c.RecordsDeadLettered.Load() != 1 || c.RecordsSent.Load() != 299 {

@@ -18,7 +18,7 @@ type Unit struct {
 	Explicit bool
 	// Lane that the unit is bound for.
 	Lane int
-	// First is the first of the N records in it; Record.Next leads to the others up to Last.
+	// First is the first of the N records in it, or a run of them; Record.Next leads to the others up to Last.
 	First, Last *Record
 	N           int
 	// Size is the bytes of Data and Key, as far as they are known before Build.
@@ -37,8 +37,20 @@ func (u *Unit) add(r *Record, size int) {
 		u.Last.next = r
 	}
 	u.Last = r
-	u.N++
+	u.N += int(r.n)
 	u.Size = size
+}
+
+// Whole is the data of a unit whose records stand one after the other in memory, as they do where a backlog is packed: then it need not be copied.
+func (u *Unit) Whole() (data []byte, ok bool) {
+	end := u.First.at
+	for r := u.First; r != nil; r = r.next {
+		if r.chunk != u.First.chunk || r.at != end || r.key > 0 {
+			return nil, false
+		}
+		end += r.size
+	}
+	return u.First.chunk.data[u.First.at:end:end], true
 }
 
 // request is what is sent at once.

@@ -106,10 +106,10 @@ func (e *Engine) sort(r *request, now time.Time) settled {
 				size := int64(rec.size) - int64(rec.key)
 				if r.mixed {
 					c := &rec.origin.port.counters
-					c.RecordsSent.Add(1)
+					c.RecordsSent.Add(int64(rec.n))
 					c.BytesSent.Add(size)
 				} else {
-					records++
+					records += int64(rec.n)
 					bytes += size
 				}
 				if rec.flags&overtaken != 0 {
@@ -139,7 +139,7 @@ func (e *Engine) sort(r *request, now time.Time) settled {
 func finish(rec *Record, out *settled) {
 	o := rec.origin
 	if !o.port.closed {
-		o.port.queued--
+		o.port.queued -= int64(rec.n)
 		o.port.queuedBytes -= int64(rec.size)
 	}
 	if rec.flags&refused != 0 { // a later refusal needs a proof of its own
@@ -149,7 +149,7 @@ func finish(rec *Record, out *settled) {
 		out.origins = append(out.origins, o)
 		out.counts = append(out.counts, 0)
 	}
-	o.settled++
+	o.settled += rec.Count()
 	out.drop(rec)
 }
 

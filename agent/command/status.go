@@ -32,7 +32,8 @@ func newStatus() *cobra.Command {
 destinations with their rates of the last minute, and the files that have something left. -o json has all files and all counters.
 
 With --file, it answers whether everything in that file is delivered, so that it can be deleted: exit code 0 if so, 1 if not, or if nothing is known
-of it. It goes by the positions that are on disk, and so answers beside an agent that does not run, too, and for rotated files.
+of it. It goes by the positions that are on disk, and so answers beside an agent that does not run, too, and for rotated files. A copy
+of a body, also one made by gzip or zstd after it was read, is known by its content.
 
 With --page, it serves the same as a page for a browser, with plots of the last 15 minutes, until it is interrupted. The address it prints is on this
 host alone and holds a secret, so that other users of the host do not see it.`,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/kinetail/kinetail/agent/status"
+	"github.com/kinetail/kinetail/tailer"
 	"github.com/kinetail/kinetail/tailer/checkpoint"
 )
 
@@ -45,7 +47,7 @@ func fileDelivered(ctx context.Context, out io.Writer, f statusFlags, stateDir s
 	if err != nil {
 		return err
 	}
-	file, err := os.Open(path)
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would wait for a writer
 	if errors.Is(err, fs.ErrNotExist) {
 		return gone(path, known)
 	}
@@ -71,11 +73,38 @@ func fileDelivered(ctx context.Context, out io.Writer, f statusFlags, stateDir s
 		}
 		flows++
 	}
+	total := info.Size()
 	if flows == 0 {
-		return unknown(path, info, running)
+		if total, err = copyDelivered(path, file, info, known); err != nil {
+			return err
+		}
+		if total < 0 {
+			return unknown(path, info, running)
+		}
 	}
-	_, err = fmt.Fprintf(out, "%s is delivered, all %s of it: it can be deleted\n", printable(path), size(info.Size()))
+	_, err = fmt.Fprintf(out, "%s is delivered, all %s of it: it can be deleted\n", printable(path), size(total))
 	return err
+}
+
+// copyDelivered answers for a file that is no body which was followed, but may hold what one held, as it was or compressed. It returns the length of
+// the content if all of it is delivered, and -1 if it is nothing known.
+func copyDelivered(path string, file *os.File, info os.FileInfo, known []checkpoint.Generation) (int64, error) {
+	if !info.Mode().IsRegular() || info.Size() == 0 {
+		return -1, nil
+	}
+	offsets, total, err := tailer.Delivered(file, path, known)
+	if err != nil {
+		return -1, fmt.Errorf("%s %w, as far as can be known: %w", printable(path), errNotDelivered, err)
+	}
+	for _, flow := range slices.Sorted(maps.Keys(offsets)) {
+		if left := total - offsets[flow]; left > 0 {
+			return 0, fmt.Errorf("%s %w: it is a copy of what flow %s reads, which has %s of its %s left", printable(path), errNotDelivered, flow, size(left), size(total))
+		}
+	}
+	if len(offsets) == 0 {
+		total = -1
+	}
+	return total, nil
 }
 
 // isBody says whether a file is the body that g tells of: the same inode, with the bytes before the position that were there.
@@ -168,5 +197,5 @@ func unknown(path string, info os.FileInfo, s *status.Snapshot) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is no regular file", printable(path))
 	}
-	return fmt.Errorf("%s is not followed: no flow matches it, it was compressed after it was read (ask before that), or it was delivered so long ago that its position is forgotten (forget_after)", printable(path))
+	return fmt.Errorf("%s is not followed: no flow matches it, what it holds is nothing that is known to have been read, or it was delivered so long ago that its position is forgotten (forget_after)", printable(path))
 }

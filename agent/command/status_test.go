@@ -1,7 +1,10 @@
 package command
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -131,6 +134,64 @@ func TestStatusOfAFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.run(1, "status", "--file", p.path("a.log.1"))
+}
+
+func gzipped(t *testing.T, text []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, err := z.Write(text)
+	if err := errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// A body that was compressed or copied after it was read is known by its content, also by one file of it that is short, and also without an agent.
+func TestStatusOfACopy(t *testing.T) {
+	p := newPlace(t, 1, keyedFlow)
+	p.write("a.log", numbered(0, 1000))
+	p.write("b.log", numbered(5000, 5005))
+	_, stop := p.agent(0)
+	p.run(0, "drain", "--timeout", "20s")
+	compress := func(from, to, more string) {
+		t.Helper()
+		text, err := os.ReadFile(p.path(from))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.write(to, string(gzipped(t, append(text, more...))))
+	}
+	compress("a.log", "a.log.1.gz", "")
+	compress("b.log", "b.log.1.gz", "")
+	compress("a.log", "more.gz", "more\n")
+	compress("a.log", "other.gz", "")
+	compress("b.log", "other.gz.1", "") // too short to tell, under a name that has nothing to do with it
+	p.write("copy", numbered(0, 1000))
+	p.write("a.log.3.gz", string(gzipped(t, []byte(numbered(0, 500))))) // not to be told from another that begins the same
+	for _, name := range []string{"a.log", "b.log"} {
+		if err := os.Remove(p.path(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		for _, name := range []string{"a.log.1.gz", "other.gz", "copy"} {
+			out, _ := p.run(0, "status", "--file", p.path(name))
+			has(t, out, name+" is delivered, all 9.8 KiB of it: it can be deleted")
+		}
+		out, _ := p.run(0, "status", "--file", p.path("b.log.1.gz"))
+		has(t, out, "all 50 B of it")
+		_, errOut := p.run(1, "status", "--file", p.path("more.gz"))
+		has(t, errOut, "is not delivered: it is a copy of what flow access reads, which has 5 B of its 9.8 KiB left")
+		for _, name := range []string{"other.gz.1", "a.log.3.gz"} {
+			_, errOut = p.run(1, "status", "--file", p.path(name))
+			has(t, errOut, "is not followed")
+		}
+		p.write("half.gz", string(gzipped(t, []byte(numbered(0, 1000)))[:100]))
+		_, errOut = p.run(1, "status", "--file", p.path("half.gz"))
+		has(t, errOut, "is not delivered, as far as can be known", "not complete yet")
+		stop()
+	}
 }
 
 func TestStatusAsAPage(t *testing.T) {

@@ -384,8 +384,18 @@ func (f *Follower) check(g *generation, st *stat) (bool, error) {
 		return ok, err
 	}
 	if g.head.Len < headSize {
+		first := g.head.Len == 0
 		if err := g.readHead(g.content()); err != nil {
 			return false, err
+		}
+		if first {
+			now, err := statFile(g.file)
+			if err != nil {
+				return false, err
+			}
+			if now.size < st.size { // truncated since st: that was the size of something else
+				st.version = now.version
+			}
 		}
 	}
 	return true, nil

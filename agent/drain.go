@@ -1,12 +1,14 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/kinetail/kinetail/agent/flow"
@@ -53,7 +55,7 @@ func (a *Agent) Drain(ctx context.Context) ([]status.Left, error) {
 			targets[f] = target
 			looked = looked && target == 0
 		}
-		left := Remaining(a.Snapshot())
+		left := remaining(a.Snapshot())
 		if looked && len(left) == 0 {
 			return nil, a.store.Sync(ctx)
 		}
@@ -62,6 +64,7 @@ func (a *Agent) Drain(ctx context.Context) ([]status.Left, error) {
 			if len(left) == 0 {
 				return nil, errNotLooked
 			}
+			explain(left)
 			return left, nil
 		case <-time.After(drainEvery):
 		}
@@ -86,8 +89,53 @@ func (s *supervised) current() *flow.Flow {
 	return s.running
 }
 
-// Remaining is what the files in a snapshot hold and is not committed, and what could not be looked at.
-func Remaining(s *status.Snapshot) []status.Left {
+// Left is what the agent has not delivered, with the reasons.
+func (a *Agent) Left() []status.Left {
+	left := remaining(a.Snapshot())
+	explain(left)
+	return left
+}
+
+// explain says of files why something is left where nothing is in the way: half a line is never delivered.
+func explain(left []status.Left) {
+	for i := range left {
+		l := &left[i]
+		if l.Why != "" {
+			continue
+		}
+		l.Why = "it was not delivered in time"
+		if isHalfALine(l.Path, l.Bytes) {
+			l.Why = "its last line has no line end"
+		}
+	}
+}
+
+// longestHalf is how long half a line may be so that it is looked for, in bytes.
+const longestHalf = 64 << 10
+
+// isHalfALine says whether the last n bytes of a file are a line without its end.
+func isHalfALine(path string, n int64) bool {
+	if n > longestHalf {
+		return false
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil || info.Size() < n {
+		return false
+	}
+	buf := make([]byte, n)
+	if _, err := f.ReadAt(buf, info.Size()-n); err != nil {
+		return false
+	}
+	return !bytes.ContainsRune(buf, '\n')
+}
+
+// remaining is what the files in a snapshot hold and is not committed, and what could not be looked at.
+func remaining(s *status.Snapshot) []status.Left {
 	var all []status.Left
 	for _, f := range s.Flows {
 		if f.State == status.StateFailed || f.State == status.StateStarting {

@@ -179,6 +179,19 @@ func parseLetter(line []byte) *StoredLetter {
 	return s
 }
 
+// MarshalJSON writes the letter as it stands in the file.
+func (s *StoredLetter) MarshalJSON() ([]byte, error) {
+	d := deadLetterLine{
+		Time: s.Time, Flow: s.Flow, Destination: s.Destination, Reason: s.Reason, Detail: s.Detail, File: s.File, Generation: s.Generation,
+		Start: s.Start, End: s.End, Part: s.Part, Key: s.Key, Base64: s.Data,
+	}
+	if !s.Binary {
+		text := string(s.Data)
+		d.Record, d.Base64 = &text, nil
+	}
+	return json.Marshal(&d)
+}
+
 // ByteRange is where something stands in a file.
 type ByteRange struct{ From, To int64 }
 

@@ -2,6 +2,7 @@ package emit
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/kinetail/kinetail/tailer"
 )
 
 func letters(t *testing.T, path string) (all []StoredLetter) {
@@ -49,6 +52,32 @@ func TestLetterPaths(t *testing.T) {
 			string(got[0].Data) != "\xff" || !got[0].Binary {
 			t.Errorf("%+v holds %+v", p, got)
 		}
+	}
+}
+
+// A letter is written to the file and shown to programs in one form.
+func TestALetterAsJSON(t *testing.T) {
+	d := NewDeadLetters(DeadLetterOptions{StateDir: t.TempDir(), Flow: "f", Destination: "d"})
+	if _, err := d.Keep(t.Context(),
+		DeadLetter{Reason: "refused", Detail: "because", Source: &tailer.Source{Path: "/log", Generation: "g"}, Start: 3, End: 9, Part: 2, Key: []byte("k"), Data: []byte("text")},
+		DeadLetter{Reason: "refused", Data: []byte("\xff")}, DeadLetter{Reason: "refused"},
+	); err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(d.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := ""
+	for _, l := range letters(t, d.Path()) {
+		line, err := json.Marshal(&l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got += string(line) + "\n"
+	}
+	if got != string(want) {
+		t.Errorf("shown as\n%sand stored as\n%s", got, want)
 	}
 }
 

@@ -57,9 +57,10 @@ func letterCommand(c *cobra.Command, f *letterFlags, args cobra.PositionalArgs, 
 func newDeadLetterList() *cobra.Command {
 	f := &letterFlags{}
 	c := letterCommand(&cobra.Command{
-		Use:     "list [FLOW [DESTINATION]]",
-		Short:   "Count the dead letters of each flow and destination",
-		Long:    "list counts the dead letters of each flow and destination (the name of an emit block), with their sizes, reasons, oldest and newest.",
+		Use:   "list [FLOW [DESTINATION]]",
+		Short: "Count the dead letters of each flow and destination",
+		Long: `list counts the dead letters of each flow and destination (the name of an emit block), with their reasons, the oldest and the newest, and
+the size of their file, which max_size bounds.`,
 		Example: "  kinetail dead-letter list\n  kinetail dead-letter list -o json | jq '.[] | select(.letters > 0)'",
 	}, f, takes(0, 2), func(cmd *cobra.Command) error { return listLetters(cmd, f) })
 	outputFlag(c, &f.output)
@@ -169,7 +170,7 @@ func listLetters(cmd *cobra.Command, f *letterFlags) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "FLOW\tDESTINATION\tLETTERS\tSIZE\tOLDEST\tNEWEST\tREASONS")
 	for _, c := range counts {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", safe([]byte(c.Flow)), safe([]byte(c.Destination)), c.Letters, size(c.Bytes),
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", safe([]byte(c.Flow)), safe([]byte(c.Destination)), c.Letters, size(c.FileBytes),
 			moment(c.Oldest), moment(c.Newest), reasonList(c.Reasons))
 	}
 	return w.Flush()
@@ -217,23 +218,6 @@ With --raw it prints the bytes of the records as they are, each with a line end 
 	return c
 }
 
-// shownLetter is a letter with -o json.
-type shownLetter struct {
-	Time        time.Time `json:"time"`
-	Flow        string    `json:"flow"`
-	Destination string    `json:"destination"`
-	Reason      string    `json:"reason"`
-	Detail      string    `json:"detail,omitempty"`
-	File        string    `json:"file,omitempty"`
-	Generation  string    `json:"generation,omitempty"`
-	Start       int64     `json:"start"`
-	End         int64     `json:"end"`
-	Part        uint16    `json:"part,omitempty"`
-	Key         string    `json:"key,omitempty"`
-	Record      *string   `json:"record,omitempty"`
-	Base64      []byte    `json:"record_base64,omitempty"`
-}
-
 func showLetters(cmd *cobra.Command, f *letterFlags, raw bool, limit int) error {
 	paths, err := f.paths()
 	if err != nil {
@@ -278,17 +262,7 @@ func showLetter(out io.Writer, l *emit.StoredLetter, raw bool, output string) er
 		return writeLine(out, l.Data)
 	}
 	if output == "json" {
-		s := shownLetter{
-			Time: l.Time, Flow: l.Flow, Destination: l.Destination, Reason: l.Reason, Detail: l.Detail, File: l.File, Generation: l.Generation,
-			Start: l.Start, End: l.End, Part: l.Part, Key: l.Key,
-		}
-		if l.Binary {
-			s.Base64 = l.Data
-		} else {
-			text := string(l.Data)
-			s.Record = &text
-		}
-		return json.NewEncoder(out).Encode(&s)
+		return json.NewEncoder(out).Encode(l)
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  flow %s  %s  %s\n", moment(&l.Time), safe([]byte(l.Flow)), safe([]byte(l.Destination)), safe([]byte(l.Reason)))

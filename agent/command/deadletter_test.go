@@ -52,9 +52,13 @@ func TestDeadLetterList(t *testing.T) {
 	}
 	p.kept("access", "kinesis", emit.DeadLetter{Reason: "refused", Data: []byte("abc")}, emit.DeadLetter{Reason: "too_large", Data: []byte("\xff\x1b[2J")},
 		emit.DeadLetter{Reason: "refused", Data: []byte("x")})
-	p.kept("other", "archive", emit.DeadLetter{Reason: "parse_error"})
+	d := p.kept("other", "archive", emit.DeadLetter{Reason: "parse_error"})
+	file, err := os.Stat(d.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
 	out, _ = p.run(0, "dead-letter", "list")
-	has(t, out, "refused 2, too_large 1", "parse_error 1", "archive")
+	has(t, out, "refused 2, too_large 1", "parse_error 1", "archive", fmt.Sprintf(" %d B ", file.Size())) // what max_size bounds
 	out, _ = p.run(0, "dead-letter", "list", "access", "-o", "json")
 	var counts []letterCount
 	if err := json.Unmarshal([]byte(out), &counts); err != nil || len(counts) != 1 {
@@ -89,7 +93,11 @@ func TestDeadLetterShow(t *testing.T) {
 		t.Errorf("one of a reason: %q", out)
 	}
 	out, _ = p.run(0, "dead-letter", "show", "-o", "json", "--limit", "1")
-	var l shownLetter
+	var l struct {
+		Reason string  `json:"reason"`
+		Record *string `json:"record"`
+		Base64 []byte  `json:"record_base64"`
+	}
 	if err := json.Unmarshal([]byte(out), &l); err != nil || string(l.Base64) != "a\x1b[2J\x9b" || l.Record != nil || l.Reason != "refused" {
 		t.Errorf("%v %s", err, out)
 	}

@@ -116,7 +116,7 @@ func drainHere(ctx context.Context, cmd *cobra.Command, cfg *config.Config, know
 	<-shown
 	stop()
 	err = errors.Join(err, <-ended)
-	d = &status.Drained{Left: agent.Remaining(a.Snapshot())} // some of it may have been delivered while stopping
+	d = &status.Drained{Left: a.Left()} // some of it may have been delivered while stopping
 	if err != nil {
 		d.Error = err.Error()
 	}
@@ -178,14 +178,11 @@ func printLeft(out io.Writer, left []status.Left) error {
 		if l.Bytes > 0 {
 			bytes = fmt.Sprint(l.Bytes)
 		}
-		path, why := l.Path, l.Why
+		path := l.Path
 		if path == "" {
 			path = "-"
 		}
-		if why == "" {
-			why = "not delivered in time, or a line without its end"
-		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", safe([]byte(l.Flow)), safe([]byte(path)), bytes, safe([]byte(why)))
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", safe([]byte(l.Flow)), safe([]byte(path)), bytes, safe([]byte(l.Why)))
 	}
 	return w.Flush()
 }

@@ -74,7 +74,7 @@ func TestDrainAgent(t *testing.T) {
 	p.add("a.log", "half")
 	out, errOut := p.run(1, "drain", "--timeout", "1s", "-o", "json")
 	var d status.Drained
-	if err := json.Unmarshal([]byte(out), &d); err != nil || fmt.Sprint(d.Left) != fmt.Sprintf("[{access %s 4 }]", p.path("a.log")) || d.Error != "" {
+	if err := json.Unmarshal([]byte(out), &d); err != nil || fmt.Sprint(d.Left) != fmt.Sprintf("[{access %s 4 its last line has no line end}]", p.path("a.log")) || d.Error != "" {
 		t.Errorf("%v %s", err, out)
 	}
 	has(t, errOut, "not everything is delivered")
@@ -117,7 +117,7 @@ func TestDrainAlone(t *testing.T) {
 	p.add("a.log", numbered(10, 30)) // behind where the flow has begun now
 	p.write("b.log", numbered(0, 4)+"half")
 	out, _ = p.run(1, "drain", "--timeout", "1s")
-	has(t, out, p.path("b.log"), " 4 ", "a line without its end")
+	has(t, out, p.path("b.log"), " 4 ", "its last line has no line end")
 	if got := p.stream(); len(got["a.log"]) != 20 || len(got["b.log"]) != 4 {
 		t.Errorf("%d and %d lines are in the stream", len(got["a.log"]), len(got["b.log"]))
 	}

@@ -70,10 +70,11 @@ func newShardMap(shards []shard, limit float64) (*shardMap, error) {
 	return m, nil
 }
 
-func (m *shardMap) Lanes() int                { return len(m.shards) }
-func (m *shardMap) Hash(key []byte) lane.Hash { return hashKey(key) }
-func (m *shardMap) Exact() bool               { return true }
-func (m *shardMap) Rate() lane.Rate           { return m.rate }
+func (m *shardMap) Lanes() int                               { return len(m.shards) }
+func (m *shardMap) Hash(key []byte) lane.Hash                { return hashKey(key) }
+func (m *shardMap) Hashes(keys [][]byte, hashes []lane.Hash) { hashKeys(keys, hashes) }
+func (m *shardMap) Exact() bool                              { return true }
+func (m *shardMap) Rate() lane.Rate                          { return m.rate }
 
 func (m *shardMap) Lane(h lane.Hash) int {
 	return sort.Search(len(m.shards), func(i int) bool { return h.Less(m.shards[i].Start) }) - 1

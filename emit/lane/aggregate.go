@@ -17,7 +17,7 @@ type joinState struct {
 // that has it or wait.
 func (e *Engine) aggregateLane(r *request, i int, ports []*Port, now time.Time) {
 	clear(r.seen)
-	s := joinState{target: e.target(ports, i), current: -1, oneKey: e.o.OneKey || !e.keys.Exact()}
+	s := joinState{target: e.target(ports, i, r.parts), current: -1, oneKey: e.o.OneKey || !e.keys.Exact()}
 	for len(ports) > 0 && !s.done && !e.full(r) {
 		before := r.records
 		quota := part(e.body-r.size, len(ports))
@@ -51,9 +51,10 @@ func (e *Engine) aggregateQueue(r *request, i int, q *queue, s *joinState, quota
 			return true
 		}
 		next := rec.next
-		k, known := r.seen[rec.hash]
-		if !s.oneKey { // any key may join the last unit
-			k, known = s.current, s.current >= 0
+		// Any key may join the last unit, or only the one that has it.
+		k, known := s.current, s.current >= 0
+		if s.oneKey {
+			k, known = r.seen[rec.hash]
 		}
 		if known && k >= 0 {
 			u := &r.units[k]
@@ -62,14 +63,12 @@ func (e *Engine) aggregateQueue(r *request, i int, q *queue, s *joinState, quota
 				q.unlink(prev, rec)
 				l.rate.take(0, size-u.Size)
 				e.join(r, u, rec, size)
-				r.seen[rec.hash] = k
 				rec = next
 				continue
 			}
 		}
-		_, sent := r.seen[rec.hash]
 		switch {
-		case e.o.Ordered && (sent || !s.oneKey && s.current >= 0):
+		case e.o.Ordered && known:
 			// Its key is in a unit that is full. Where units mix keys, one of a lane is enough: it grows with the backlog.
 			if !s.oneKey {
 				s.done = true
@@ -90,14 +89,41 @@ func (e *Engine) aggregateQueue(r *request, i int, q *queue, s *joinState, quota
 		e.append(r, rec, i)
 		l.rate.take(1, int(rec.size))
 		s.current = len(r.units) - 1
-		r.seen[rec.hash] = s.current
+		if s.oneKey {
+			r.seen[rec.hash] = s.current
+		}
 		rec = next
 	}
 	return false
 }
 
-// target is how large the units of a lane become.
-func (e *Engine) target(ports []*Port, i int) int {
+// maxParts is how many lanes with a backlog at most a request is for: a unit for each has 256 KiB then, so that a lane whose answers take a quarter of a
+// second still gets what a shard takes.
+const maxParts = 4
+
+// parts needs mu. It is how many lanes can share a request in large units, maxParts at most. The sums of their units are made side by side, which takes half
+// of the time of one large unit, and no more requests.
+func (e *Engine) parts(now time.Time) int {
+	n := 0
+	for i := 0; i < len(e.lanes) && n < maxParts; i++ {
+		if l := &e.lanes[i]; l.busy || !l.ready(now).IsZero() {
+			continue
+		}
+		size := int64(0)
+		for _, p := range e.ports {
+			if !p.circuit.Open {
+				size += p.queues[i].bytes
+			}
+		}
+		if size > int64(e.o.AggregateSize) {
+			n++
+		}
+	}
+	return max(1, n)
+}
+
+// target is how large the units of a lane become, where so many lanes share a request.
+func (e *Engine) target(ports []*Port, i, parts int) int {
 	size, hurried := int64(0), false
 	for _, p := range ports {
 		size += p.queues[i].bytes
@@ -105,7 +131,7 @@ func (e *Engine) target(ports []*Port, i int) int {
 	}
 	target := e.o.AggregateSize
 	if e.o.Ordered && size > int64(target) {
-		target = e.o.Limits.RecordBytes
+		target = min(e.o.Limits.RecordBytes, max(target, e.body/parts))
 		if b := e.o.Billed; b > 0 && !hurried { // what would begin another block waits for the rest of it
 			whole := int(min(size, int64(target))) / b * b
 			target = max(e.o.AggregateSize, whole)

@@ -237,6 +237,34 @@ func TestUnitsAreMultiplesOfWhatIsBilled(t *testing.T) {
 	})
 }
 
+// Lanes with a backlog share a request, and one alone has all of it.
+func TestLanesShareRequests(t *testing.T) {
+	for _, n := range []int{1, 3, 8} {
+		synctest.Test(t, func(t *testing.T) {
+			largest := 0
+			s := &service{delay: time.Second}
+			s.answer = func(call int, units []Unit, _ []retry.Fault) (bool, error) {
+				for i := range units {
+					if call == 0 {
+						largest = max(largest, len(units[i].Data))
+					}
+				}
+				return true, nil
+			}
+			b := newBench(t, s, func(o *options) {
+				o.Map, o.Ordered, o.Aggregator, o.AggregateSize, o.Limits.RequestBytes = lanes(n), true, joiner{}, 1000, 60_000
+			})
+			b.put(labelled(strings.Repeat("x", 200), 8000, 400)...)
+			b.flush()
+			b.settled(1)
+			if most := min(n, 4); s.requests()[0] != most || largest > 60_000/most || largest < 50_000/most {
+				t.Errorf("%d lanes: the first request has %d units, the largest unit %d bytes", n, s.requests()[0], largest)
+			}
+			_ = b.engine.Close()
+		})
+	}
+}
+
 // TestWidth: while requests fail as a whole there are fewer of them, down to one, and more again, one by one, when they do not.
 func TestWidth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -53,6 +53,12 @@ type Map interface {
 	Key(lane int) []byte
 }
 
+// Hasher is a Map that finds the hashes of several keys sooner than one by one.
+type Hasher interface {
+	// Hashes does for each key what Hash does.
+	Hashes(keys [][]byte, hashes []Hash)
+}
+
 // Aggregator makes one unit of several records.
 type Aggregator interface {
 	// Size is how many bytes u has at most when r joins it, a record or a run. It has one record or more.

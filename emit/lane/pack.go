@@ -180,6 +180,10 @@ func (e *Engine) fill(r *request, now time.Time) {
 	if r.probe && (r.only == nil || !r.only.held) {
 		passes = 2
 	}
+	r.parts = 1
+	if e.joining && e.o.Ordered {
+		r.parts = e.parts(now)
+	}
 	turns := len(e.lanes) + 1 // the last is that of the records without a key
 	next := e.cursor
 	for pass := range passes {

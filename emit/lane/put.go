@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -22,7 +23,9 @@ func (p *Port) Put(ctx context.Context, batch *pipeline.Payloads) error {
 		return err
 	}
 	e := p.e
-	t := taking{limit: limit, p: batch, origin: &origin{port: p, ack: batch.Batch.Ack, source: batch.Batch.Source, at: time.Now().Add(-p.age())}}
+	k := p.key(batch)
+	defer k.free()
+	t := taking{keyed: k, limit: limit, p: batch, origin: &origin{port: p, ack: batch.Batch.Ack, source: batch.Batch.Source, at: time.Now().Add(-p.age())}}
 	for {
 		e.mu.Lock()
 		if p.closed {
@@ -93,8 +96,48 @@ func (p *Port) acquire(ctx context.Context, n int64) error {
 	return nil
 }
 
+// keyed are the keys of a batch, as they are sent, and their hashes. Both are empty where no record has one.
+type keyed struct {
+	keys   [][]byte
+	hashes []Hash
+}
+
+var keyeds = sync.Pool{New: func() any { return new(keyed) }}
+
+// key finds the hashes of a batch, before mu is needed. They are the same in every map.
+func (p *Port) key(batch *pipeline.Payloads) *keyed {
+	k, m := keyeds.Get().(*keyed), p.e.o.Map
+	if _, one := m.(single); one || !slices.ContainsFunc(batch.Items, func(i pipeline.Payload) bool { return len(i.Key) > 0 }) {
+		return k
+	}
+	for i := range batch.Items {
+		key := batch.Items[i].Key
+		if !utf8.Valid(key) {
+			// The service would put the replacement character there too, but its hash would be another than ours.
+			key = bytes.ToValidUTF8(key, []byte("\uFFFD"))
+		}
+		k.keys = append(k.keys, key)
+	}
+	k.hashes = slices.Grow(k.hashes, len(k.keys))[:len(k.keys)]
+	if h, ok := m.(Hasher); ok {
+		h.Hashes(k.keys, k.hashes)
+		return k
+	}
+	for i, key := range k.keys {
+		k.hashes[i] = m.Hash(key)
+	}
+	return k
+}
+
+func (k *keyed) free() {
+	clear(k.keys)
+	k.keys, k.hashes = k.keys[:0], k.hashes[:0]
+	keyeds.Put(k)
+}
+
 // taking is how far a Put has got.
 type taking struct {
+	*keyed
 	p       *pipeline.Payloads
 	next    int // item
 	limit   int // of a record, in bytes
@@ -132,7 +175,7 @@ func (p *Port) take(t *taking) (need int64) {
 		}
 		q, hash := p.loose(), Hash{}
 		if len(key) > 0 {
-			hash = e.keys.Hash(key)
+			hash = t.hashes[t.next]
 			q = &p.queues[e.keys.Lane(hash)]
 		}
 		n := len(key) + len(item.Data)
@@ -200,17 +243,14 @@ func (p *Port) pay(price int64) bool {
 
 // check returns the key as it is sent, and a letter if the record can never be sent.
 func (p *Port) check(t *taking, item *pipeline.Payload) ([]byte, *emit.DeadLetter) {
-	e, key := p.e, item.Key
-	if _, one := e.keys.(single); one {
-		key = nil
+	e := p.e
+	var key []byte
+	if len(t.keys) > 0 {
+		key = t.keys[t.next]
 	}
 	if item.Refusal != nil {
 		l := emit.Letter(t.p.Batch, item)
 		return nil, &l
-	}
-	if !utf8.Valid(key) {
-		// The service would put the replacement character there too, but its hash would be another than ours.
-		key = bytes.ToValidUTF8(key, []byte("\uFFFD"))
 	}
 	l := &e.o.Limits
 	if n := len(item.Data) + len(key); n > t.limit {

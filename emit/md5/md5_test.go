@@ -19,9 +19,11 @@ func check(t *testing.T, messages [][]byte) {
 		sums = append(sums, make([]byte, Size))
 	}
 	Sums(messages, sums)
+	short := make([][Size]byte, len(messages))
+	Short(messages, short)
 	for i, m := range messages {
-		if want := md5.Sum(m); !bytes.Equal(sums[i], want[:]) {
-			t.Fatalf("message %d of %d, %d bytes: %x, want %x", i, len(messages), len(m), sums[i], want)
+		if want := md5.Sum(m); !bytes.Equal(sums[i], want[:]) || short[i] != want {
+			t.Fatalf("message %d of %d, %d bytes: %x, and %x as a short one, want %x", i, len(messages), len(m), sums[i], short[i], want)
 		}
 	}
 }
@@ -91,4 +93,24 @@ func BenchmarkSums(b *testing.B) {
 			}
 		})
 	}
+}
+
+func BenchmarkShort(b *testing.B) {
+	const n = 100
+	messages, sums := make([][]byte, n), make([][Size]byte, n)
+	for i := range messages {
+		messages[i] = fmt.Appendf(nil, "10.1.%d.%d", i, 255-i)
+	}
+	b.Run("lanes", func(b *testing.B) {
+		for b.Loop() {
+			Short(messages, sums)
+		}
+	})
+	b.Run("single", func(b *testing.B) {
+		for b.Loop() {
+			for i := range messages {
+				sums[i] = Sum(messages[i])
+			}
+		}
+	})
 }

@@ -168,10 +168,10 @@ func (s *Session) Invalidate() { s.identity.Invalidate() }
 // Close drops idle connections. Clients go on working.
 func (s *Session) Close() { s.transport.CloseIdleConnections() }
 
-// Kinesis is a client for Kinesis Data Streams. Its PutRecords answers without sequence numbers.
+// Kinesis is a client for Kinesis Data Streams.
 func (s *Session) Kinesis(opts ...func(*kinesis.Options)) *kinesis.Client {
 	endpoint := s.options.endpoint(s.options.Endpoints.Kinesis)
-	return kinesis.NewFromConfig(s.cfg, append([]func(*kinesis.Options){wire.Kinesis, func(o *kinesis.Options) {
+	return kinesis.NewFromConfig(s.cfg, append([]func(*kinesis.Options){func(o *kinesis.Options) {
 		if endpoint != "" {
 			o.BaseEndpoint = aws.String(endpoint)
 		}

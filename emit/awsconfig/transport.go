@@ -16,6 +16,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 
 	"github.com/kinetail/kinetail/emit/buffer"
+	"github.com/kinetail/kinetail/emit/wire"
 )
 
 // Time-outs of a request's stages. There is none for the whole: ten megabytes over a slow line may take minutes, and a caller that
@@ -50,7 +51,6 @@ func (o *Options) transport() (*http.Transport, error) {
 		MaxIdleConnsPerHost:    maxConns,
 		MaxConnsPerHost:        maxConns,
 		MaxResponseHeaderBytes: 1 << 20,
-		WriteBufferSize:        64 << 10,
 		Protocols:              protocols,
 	}, nil
 }
@@ -126,7 +126,7 @@ var errBodyTimeout = errors.New("the answer began and did not end within " + bod
 // Do sends req and gives its answer's body bodyTimeout to arrive.
 func (c *client) Do(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
-	if req.Body != nil {
+	if _, ours := req.Body.(*wire.Body); req.Body != nil && !ours {
 		req.Body = readOnly{req.Body}
 	}
 	resp, err := c.http.Do(req.WithContext(ctx))
@@ -190,9 +190,28 @@ func (c *writeTimeoutConn) Write(p []byte) (int, error) {
 // copyBytes is how much of a body is written at once. io.Copy takes half of that, and a new buffer for each request.
 const copyBytes = 64 << 10
 
-// ReadFrom is what http.Transport hands a body to.
+// ReadFrom is what http.Transport hands a body to. One of ours goes to the kernel as it is, without being copied.
 func (c *writeTimeoutConn) ReadFrom(r io.Reader) (int64, error) {
+	if l, ok := r.(*io.LimitedReader); ok {
+		if b, ok := l.R.(*wire.Body); ok {
+			return c.write(b)
+		}
+	}
 	b := buffer.Get(copyBytes)
 	defer buffer.Put(b)
 	return io.CopyBuffer(struct{ io.Writer }{c}, r, (*b)[:copyBytes])
+}
+
+// write gives a body as long as it takes, while some of it gets through in each writeTimeout.
+func (c *writeTimeoutConn) write(b *wire.Body) (total int64, err error) {
+	for {
+		if err := c.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+			return total, err
+		}
+		n, err := b.WriteTo(c.Conn)
+		total += n
+		if n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return total, err
+		}
+	}
 }

@@ -11,6 +11,13 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
+	"github.com/kinetail/kinetail/emit/retry"
+	"github.com/kinetail/kinetail/emit/wire"
 )
 
 // overPipe is a client with the package's transport whose server is one end of a pipe, so that its time-outs pass in a bubble.
@@ -27,6 +34,22 @@ func overPipe(t *testing.T, server func(net.Conn)) *client {
 	})
 	t.Cleanup(tr.CloseIdleConnections)
 	return newClient(tr)
+}
+
+// put sends a body of package wire, of a MiB.
+func put(t *testing.T, c *client) (took time.Duration, err error) {
+	start := time.Now()
+	stream := wire.NewStream(kinesis.New(kinesis.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String("http://localhost/"), HTTPClient: c, Retryer: aws.NopRetryer{},
+		Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
+	}), aws.String("s"), nil)
+	data := make([]byte, 50_000)
+	err = stream.Put(t.Context(), &wire.Request{
+		Len:    20,
+		Record: func(int) wire.Record { return wire.Record{Data: data, Key: []byte("a")} },
+		Result: func(int, wire.Result) {},
+	})
+	return time.Since(start), err
 }
 
 func post(t *testing.T, c *client) (string, time.Duration, error) {
@@ -72,6 +95,41 @@ func TestTimeouts(t *testing.T) {
 			if !errors.Is(err, os.ErrDeadlineExceeded) || took != writeTimeout {
 				t.Errorf("%v after %v", err, took)
 			}
+		})
+	})
+	t.Run("a peer that stops reading a body of ours", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			stop := make(chan struct{})
+			defer close(stop)
+			c := overPipe(t, func(far net.Conn) {
+				_, _ = io.CopyN(io.Discard, far, 100_000)
+				<-stop
+				_ = far.Close()
+			})
+			// The wait in which some of it got through does not count.
+			if took, err := put(t, c); !errors.Is(err, os.ErrDeadlineExceeded) || took != 2*writeTimeout {
+				t.Errorf("%v after %v", err, took)
+			}
+		})
+	})
+	t.Run("a body of ours, slow but moving", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			c := overPipe(t, func(far net.Conn) {
+				req, _ := http.ReadRequest(bufio.NewReaderSize(far, 16))
+				buf := make([]byte, 64<<10)
+				for {
+					time.Sleep(20 * time.Second)
+					if _, err := io.ReadFull(req.Body, buf); err != nil {
+						break
+					}
+				}
+				_, _ = io.WriteString(far, "HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{\"Records\":[]}")
+				untilClosed(far)
+			})
+			if took, err := put(t, c); !errors.Is(err, retry.ErrAnswer) || took < 5*time.Minute {
+				t.Errorf("%v after %v", err, took)
+			}
+			c.http.CloseIdleConnections()
 		})
 	})
 	t.Run("a peer that does not answer", func(t *testing.T) {

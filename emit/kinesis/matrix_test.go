@@ -17,7 +17,6 @@ import (
 	"github.com/kinetail/kinetail/emit/awslocal"
 	"github.com/kinetail/kinetail/emit/awslocal/inprocess"
 	"github.com/kinetail/kinetail/emit/awslocal/readback"
-	"github.com/kinetail/kinetail/emit/wire"
 )
 
 func processed(t *testing.T, shards int, jsonOnly bool) (*awslocal.Server, *kinesis.Client) {
@@ -31,7 +30,7 @@ func processed(t *testing.T, shards int, jsonOnly bool) (*awslocal.Server, *kine
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "secret"}, nil
 		}),
-	}, wire.Kinesis)
+	})
 }
 
 // TestFaultMatrix is every class of error, before the write, after it, and for single records, against every way of packing: nothing

@@ -1,12 +1,10 @@
 package kinesis
 
 import (
-	"context"
 	"log/slog"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-
+	"github.com/kinetail/kinetail/emit/wire"
 	"github.com/kinetail/kinetail/tailer/memory"
 )
 
@@ -29,16 +27,11 @@ const (
 	defaultAggregateSize = 2 * billed
 )
 
-// Client is what is needed of the SDK's client.
-type Client interface {
-	PutRecords(context.Context, *kinesis.PutRecordsInput, ...func(*kinesis.Options)) (*kinesis.PutRecordsOutput, error)
-}
-
-// Options configure a destination. A Client that is a ShardLister too makes the lanes those of the shards. Stream or StreamARN and Client are needed.
+// Options configure a destination. Client is the SDK's. One that is a ShardLister too makes the lanes those of the shards. Stream or StreamARN and Client are needed.
 type Options struct {
 	// Stream and StreamARN name the stream; one is enough.
 	Stream, StreamARN string
-	Client            Client
+	Client            wire.Client
 	Order             string // "none" (also when empty) | "key"
 	// Aggregate is "none" (also when empty), "kpl" or "lines". Records for "lines" end with their delimiter already.
 	Aggregate string

@@ -1,13 +1,16 @@
 package kinesis
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
 	"github.com/kinetail/kinetail/pipeline"
@@ -52,19 +55,28 @@ func TestSharedShards(t *testing.T) {
 	}
 }
 
-// unaware takes throttling for a fault of the service, so that nothing is adapted to it: what a fixed rate does.
+// unaware has throttling taken for a fault of the service, so that nothing is adapted to it: what a fixed rate does.
 type unaware struct{ *kinesis.Client }
 
-func (c unaware) PutRecords(ctx context.Context, in *kinesis.PutRecordsInput, o ...func(*kinesis.Options)) (*kinesis.PutRecordsOutput, error) {
-	out, err := c.Client.PutRecords(ctx, in, o...)
-	if out != nil {
-		for i := range out.Records {
-			if out.Records[i].ErrorCode != nil {
-				out.Records[i].ErrorCode = aws.String("InternalFailure")
-			}
-		}
+func (c unaware) Options() kinesis.Options {
+	o := c.Client.Options()
+	o.HTTPClient = misread{o.HTTPClient}
+	return o
+}
+
+type misread struct{ kinesis.HTTPClient }
+
+func (m misread) Do(r *http.Request) (*http.Response, error) {
+	answer, err := m.HTTPClient.Do(r)
+	if err != nil {
+		return nil, err
 	}
-	return out, err
+	text, err := io.ReadAll(answer.Body)
+	const code = "ProvisionedThroughputExceededException"
+	// A code that nobody knows, and as long, for its length stands before it.
+	text = bytes.ReplaceAll(text, []byte(code), []byte(strings.Repeat("X", len(code))))
+	answer.Body = io.NopCloser(bytes.NewReader(text))
+	return answer, err
 }
 
 func sharedBy(t *testing.T, load, limit float64, adapt bool) (got share) {

@@ -18,7 +18,7 @@ var ErrGivenUp = errors.New("it was tried once more, in vain")
 
 // Sender carries requests to a service. Called by up to MaxRequests goroutines at a time.
 type Sender interface {
-	// Send sends the units in one request and sets verdicts[i] for units[i]; the zero Fault means accepted. An error is about the request
+	// Send sends the units in one request and sets verdicts[i], which is the zero Fault, if units[i] was not accepted. An error is about the request
 	// as a whole: the verdicts are not looked at. It keeps nothing of the units when it returns, whatever it returns, and
 	// returns soon after ctx ends.
 	Send(ctx context.Context, units []Unit, verdicts []retry.Fault) error

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/valyala/fastjson"
 
 	"github.com/kinetail/kinetail/emit/awscall"
@@ -43,8 +41,8 @@ func results(answer []byte, name string, start func(n int), each func(i int, v *
 
 var errNotText = errors.New("a member that should be a string is something else")
 
-// text is a member that is a string, null or missing. same holds the strings met before, for a few shards answer for all.
-func text(v *fastjson.Value, name string, same map[string]*string) (*string, error) {
+// bytesOf is a member that is a string, null or missing. It aliases what is parsed.
+func bytesOf(v *fastjson.Value, name string) ([]byte, error) {
 	m := v.Get(name)
 	if m == nil || m.Type() == fastjson.TypeNull {
 		return nil, nil
@@ -52,6 +50,15 @@ func text(v *fastjson.Value, name string, same map[string]*string) (*string, err
 	b, err := m.StringBytes()
 	if err != nil {
 		return nil, errNotText
+	}
+	return b, nil
+}
+
+// text is the same as a string. same holds those met before, for a few say the same of all.
+func text(v *fastjson.Value, name string, same map[string]*string) (*string, error) {
+	b, err := bytesOf(v, name)
+	if b == nil || err != nil {
+		return nil, err
 	}
 	if s, ok := same[string(b)]; ok {
 		return s, nil
@@ -61,32 +68,22 @@ func text(v *fastjson.Value, name string, same map[string]*string) (*string, err
 	return &s, nil
 }
 
-// failed counts the results with an error.
-func failed(n int32, code *string) int32 {
-	if code != nil {
-		n++
-	}
-	return n
-}
-
-// parsePutRecords fills in the shard, or code and message, of each record. Sequence numbers are left out: nobody asks for them.
-func parsePutRecords(answer []byte, out *kinesis.PutRecordsOutput) error {
-	same := map[string]*string{}
-	out.FailedRecordCount = new(int32)
-	return results(answer, "Records",
-		func(n int) { out.Records = make([]types.PutRecordsResultEntry, n) },
-		func(i int, v *fastjson.Value) (err error) {
-			r := &out.Records[i]
-			if r.ErrorCode, err = text(v, "ErrorCode", same); err != nil {
-				return err
-			}
-			if r.ErrorMessage, err = text(v, "ErrorMessage", same); err != nil {
-				return err
-			}
-			*out.FailedRecordCount = failed(*out.FailedRecordCount, r.ErrorCode)
-			r.ShardId, err = text(v, "ShardId", same)
+// parsePutRecords tells the shard, or code and message, of each record. Sequence numbers are left out: nobody asks for them.
+func parsePutRecords(answer []byte, each func(Result)) error {
+	return results(answer, "Records", func(int) {}, func(_ int, v *fastjson.Value) (err error) {
+		var r Result
+		if r.Code, err = bytesOf(v, "ErrorCode"); err != nil {
 			return err
-		})
+		}
+		if r.Message, err = bytesOf(v, "ErrorMessage"); err != nil {
+			return err
+		}
+		if r.Shard, err = bytesOf(v, "ShardId"); err != nil {
+			return err
+		}
+		each(r)
+		return nil
+	})
 }
 
 // parsePutRecordBatch fills in code and message of each record. Record ids are left out: nobody asks for them.
@@ -100,7 +97,9 @@ func parsePutRecordBatch(answer []byte, out *awscall.PutRecordBatchOutput) error
 			if r.ErrorCode, err = text(v, "ErrorCode", same); err != nil {
 				return err
 			}
-			*out.FailedPutCount = failed(*out.FailedPutCount, r.ErrorCode)
+			if r.ErrorCode != nil {
+				*out.FailedPutCount++
+			}
 			r.ErrorMessage, err = text(v, "ErrorMessage", same)
 			return err
 		})

@@ -1,76 +1,126 @@
 package wire
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"io"
-
-	"github.com/aws/smithy-go/middleware"
+	"net"
+	"sync"
 
 	"github.com/kinetail/kinetail/emit/buffer"
 )
 
-// loan holds the body of one call until the call has returned. The SDK never closes a body that it is given, and only then is it sure
-// that nobody reads it any more: net/http reads it behind a lock, and the SDK takes it away as soon as the transport has returned.
-type loan struct {
-	body *[]byte
-	cbor bool // it is in CBOR
+// byReference is from how many bytes on data goes into a body as it is, without being copied: one of 51,200 bytes is not worth a second place
+// in the cache, and one of 260 not worth a part of its own.
+const byReference = 4 << 10
 
-	records int // in it
+// Body is the body of a request, in parts of which some are the data of records. The transport may still be about to read it when it has returned
+// an answer, and so whoever reads or writes it has a lock, and free takes away what it is made of.
+type Body struct {
+	mu    sync.Mutex
+	parts [][]byte
+	few   [2][]byte // where parts begins
+	size  int
+	at    int     // bytes read
+	part  int     // that at is in
+	in    int     // bytes of it that are read
+	small *[]byte // lent: all parts that are no reference
+	freed bool
 }
 
-type loanKey struct{}
-
-// lend adds to each call a loan, which ends with the call. A call that was refused for its dialect is made again in the other, with
-// another loan.
-func lend(stack *middleware.Stack) error {
-	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("KinetailBody",
-		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
-			out, meta, err := withLoan(ctx, in, next)
-			if errors.Is(err, errRefused) {
-				return withLoan(ctx, in, next)
-			}
-			return out, meta, err
-		}), middleware.Before)
-}
-
-func withLoan(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
-	l := &loan{}
-	defer func() { buffer.Put(l.body) }()
-	return next.HandleInitialize(middleware.WithStackValue(ctx, loanKey{}, l), in)
-}
-
-// loanOf is the loan of a call; nil where there is none.
-func loanOf(ctx context.Context) *loan {
-	l, _ := middleware.GetStackValue(ctx, loanKey{}).(*loan)
-	return l
-}
-
-// lease is an empty buffer for about size bytes, which is good until the call of ctx has returned; back takes what has become of it.
-func lease(ctx context.Context, size int) (empty []byte, back func([]byte)) {
-	l := loanOf(ctx)
-	if l == nil || l.body != nil {
-		return make([]byte, 0, size), func([]byte) {}
+// newBody writes a body, of which what is no reference has about size bytes.
+func newBody(size int, write func(*bodyWriter)) *Body {
+	b := &Body{small: buffer.Get(size)}
+	w := bodyWriter{small: *b.small, parts: b.few[:0]}
+	write(&w)
+	w.cut()
+	*b.small, b.parts = w.small, w.parts
+	for _, p := range b.parts {
+		b.size += len(p)
 	}
-	l.body = buffer.Get(size)
-	return *l.body, func(b []byte) { *l.body = b }
+	return b
 }
 
-// newBody writes a body of about size bytes.
-func newBody(ctx context.Context, size int, write func([]byte) []byte) io.Reader {
-	b, back := lease(ctx, size)
-	b = write(b)
-	back(b)
-	return bytes.NewReader(b)
+// free gives back what the body is made of. Nothing can be read any more.
+func (b *Body) free() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.freed, b.parts, b.few = true, nil, [2][]byte{}
+	buffer.Put(b.small)
+	b.small = nil
 }
 
-// newGather writes a body in parts, of which those that are no reference have about size bytes.
-func newGather(ctx context.Context, size int, write func(*bodyWriter)) io.Reader {
-	b, back := lease(ctx, size)
-	w := &bodyWriter{small: b}
-	write(w)
-	g := w.body()
-	back(w.small)
-	return g
+// bodyWriter puts a body together. Small things are appended to small, which becomes parts between those that stand by reference.
+type bodyWriter struct {
+	small []byte
+	from  int // where in small the next part begins
+	parts [][]byte
 }
+
+// data appends bytes, which must not change while the body is in use.
+func (w *bodyWriter) data(b []byte) {
+	if len(b) < byReference {
+		w.small = append(w.small, b...)
+		return
+	}
+	w.cut()
+	w.parts = append(w.parts, b)
+}
+
+func (w *bodyWriter) cut() {
+	if end := len(w.small); end > w.from {
+		w.parts = append(w.parts, w.small[w.from:end:end])
+		w.from = end
+	}
+}
+
+// errFreed is what reads a body whose request is over.
+var errFreed = errors.New("the request is over")
+
+// Read implements io.Reader.
+func (b *Body) Read(p []byte) (n int, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.freed {
+		return 0, errFreed
+	}
+	for n < len(p) && b.part < len(b.parts) {
+		k := copy(p[n:], b.parts[b.part][b.in:])
+		n += k
+		b.skip(k)
+	}
+	if n == 0 && len(p) > 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// WriteTo writes the parts as they are, to a TCP connection all in one call of the system. After an error it can be called again for the rest.
+func (b *Body) WriteTo(w io.Writer) (int64, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.freed {
+		return 0, errFreed
+	}
+	if b.part == len(b.parts) {
+		return 0, nil
+	}
+	rest := append(net.Buffers{b.parts[b.part][b.in:]}, b.parts[b.part+1:]...)
+	total, err := rest.WriteTo(w)
+	for left := int(total); left > 0; {
+		k := min(left, len(b.parts[b.part])-b.in)
+		b.skip(k)
+		left -= k
+	}
+	return total, err
+}
+
+// skip is k bytes further, in the same part at most.
+func (b *Body) skip(k int) {
+	b.at += k
+	if b.in += k; b.in == len(b.parts[b.part]) {
+		b.part, b.in = b.part+1, 0
+	}
+}
+
+// Close does nothing: whoever made the body frees it.
+func (b *Body) Close() error { return nil }

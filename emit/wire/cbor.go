@@ -1,14 +1,11 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"math"
-	"strings"
 	"unicode/utf8"
-
-	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 )
 
 // cborType is what Kinesis calls the protocol that AWS's Java SDK speaks to it: the members of awsJson1.1 in CBOR (RFC 8949), with bytes as
@@ -43,65 +40,54 @@ func appendHead(b []byte, major byte, n int) []byte {
 }
 
 // appendTextCBOR appends a text, in which what is no UTF-8 is replaced.
-func appendTextCBOR(b []byte, s string) []byte {
-	if !utf8.ValidString(s) {
-		s = strings.ToValidUTF8(s, "\uFFFD")
+func appendTextCBOR(b, s []byte) []byte {
+	if !utf8.Valid(s) {
+		s = bytes.ToValidUTF8(s, []byte("\uFFFD"))
 	}
 	return append(appendHead(b, majorText, len(s)), s...)
 }
 
-// appendMember appends a member of a map whose value is a text, if there is one.
-func appendMember(b []byte, name string, value *string) []byte {
-	if value == nil {
-		return b
-	}
-	return appendTextCBOR(appendTextCBOR(b, name), *value)
-}
-
-// members counts the values that are there.
-func members(values ...*string) (n int) {
-	for _, v := range values {
-		if v != nil {
-			n++
-		}
-	}
-	return n
-}
-
-// putRecordsSizeCBOR is about how long the body is without what goes into it by reference, in bytes.
-func putRecordsSizeCBOR(in *kinesis.PutRecordsInput) int {
+// sizeCBOR is about how long the body is without what goes into it by reference, in bytes.
+func sizeCBOR(r *Request) int {
 	size := overhead
-	for i := range in.Records {
-		r := &in.Records[i]
-		size += overhead
-		if len(r.Data) < byReference {
-			size += len(r.Data)
-		}
-		if r.PartitionKey != nil {
-			size += len(*r.PartitionKey)
+	for i := range r.Len {
+		one := r.Record(i)
+		size += overhead + len(one.Key)
+		if len(one.Data) < byReference {
+			size += len(one.Data)
 		}
 	}
 	return size
 }
 
 // writePutRecordsCBOR writes the body of a PutRecords call.
-func writePutRecordsCBOR(w *bodyWriter, in *kinesis.PutRecordsInput) {
-	b := appendHead(w.small, majorMap, 1+members(in.StreamName, in.StreamARN))
-	b = appendMember(b, "StreamName", in.StreamName)
-	b = appendMember(b, "StreamARN", in.StreamARN)
-	b = appendHead(appendTextCBOR(b, "Records"), majorList, len(in.Records))
-	for i := range in.Records {
-		r := &in.Records[i]
-		b = appendHead(b, majorMap, 1+members(r.PartitionKey, r.ExplicitHashKey))
-		b = append(b, "\x64Data"...)
-		w.small = appendHead(b, majorBytes, len(r.Data))
-		w.data(r.Data)
-		b = w.small
-		if r.PartitionKey != nil {
-			b = appendTextCBOR(append(b, "\x6cPartitionKey"...), *r.PartitionKey)
+func writePutRecordsCBOR(w *bodyWriter, name, arn *string, r *Request) {
+	members := 1
+	for _, s := range []*string{name, arn} {
+		if s != nil {
+			members++
 		}
-		if r.ExplicitHashKey != nil {
-			b = appendTextCBOR(append(b, "\x6fExplicitHashKey"...), *r.ExplicitHashKey)
+	}
+	b := appendHead(w.small, majorMap, members)
+	if name != nil {
+		b = appendTextCBOR(append(b, "\x6aStreamName"...), []byte(*name))
+	}
+	if arn != nil {
+		b = appendTextCBOR(append(b, "\x69StreamARN"...), []byte(*arn))
+	}
+	b = appendHead(append(b, "\x67Records"...), majorList, r.Len)
+	for i := range r.Len {
+		one := r.Record(i)
+		if one.HashKey == "" {
+			b = append(b, "\xa2\x64Data"...)
+		} else {
+			b = append(b, "\xa3\x64Data"...)
+		}
+		w.small = appendHead(b, majorBytes, len(one.Data))
+		w.data(one.Data)
+		b = appendTextCBOR(append(w.small, "\x6cPartitionKey"...), one.Key)
+		if one.HashKey != "" {
+			b = append(appendHead(append(b, "\x6fExplicitHashKey"...), majorText, len(one.HashKey)), one.HashKey...)
 		}
 	}
 	w.small = b
@@ -211,19 +197,13 @@ func (d *decoder) take(n uint64) []byte {
 	return out
 }
 
-// text reads a text that may be null. same holds those met before, for a few shards answer for all.
-func (d *decoder) text(same map[string]*string) *string {
+// text reads a text that may be null.
+func (d *decoder) text() []byte {
 	if len(d.b) > 0 && d.b[0] == cborNull {
 		d.b = d.b[1:]
 		return nil
 	}
-	b := d.bytes(majorText)
-	if s, ok := same[string(b)]; ok {
-		return s
-	}
-	s := string(b)
-	same[s] = &s
-	return &s
+	return d.bytes(majorText)
 }
 
 // skip leaves an item out.
@@ -247,26 +227,23 @@ func (d *decoder) skip(depth int) {
 	}
 }
 
-// parsePutRecordsCBOR fills in the shard, or code and message, of each record, as parsePutRecords does. expected is
-// how many there should be.
-func parsePutRecordsCBOR(answer []byte, expected int, out *kinesis.PutRecordsOutput) error {
+// parsePutRecordsCBOR tells the shard, or code and message, of each record, as parsePutRecords does.
+func parsePutRecordsCBOR(answer []byte, each func(Result)) error {
 	d := &decoder{b: answer}
-	same := map[string]*string{}
-	out.FailedRecordCount = new(int32)
 	found := false
 	d.each(majorMap, func(int) {
 		if string(d.bytes(majorText)) != "Records" {
 			d.skip(0)
 			return
 		}
-		out.Records = make([]types.PutRecordsResultEntry, 0, expected)
 		found = d.each(majorList, func(int) {
-			var r types.PutRecordsResultEntry
-			if !d.each(majorMap, func(int) { d.result(&r, same) }) {
+			var r Result
+			if !d.each(majorMap, func(int) { d.result(&r) }) {
 				d.fail()
 			}
-			*out.FailedRecordCount = failed(*out.FailedRecordCount, r.ErrorCode)
-			out.Records = append(out.Records, r)
+			if d.err == nil {
+				each(r)
+			}
 		})
 	})
 	if d.err == nil && !found {
@@ -277,14 +254,14 @@ func parsePutRecordsCBOR(answer []byte, expected int, out *kinesis.PutRecordsOut
 
 var errNoRecords = errors.New("it has no Records")
 
-func (d *decoder) result(r *types.PutRecordsResultEntry, same map[string]*string) {
+func (d *decoder) result(r *Result) {
 	switch string(d.bytes(majorText)) {
 	case "ErrorCode":
-		r.ErrorCode = d.text(same)
+		r.Code = d.text()
 	case "ErrorMessage":
-		r.ErrorMessage = d.text(same)
+		r.Message = d.text()
 	case "ShardId":
-		r.ShardId = d.text(same)
+		r.Shard = d.text()
 	default:
 		d.skip(0)
 	}
@@ -293,17 +270,15 @@ func (d *decoder) result(r *types.PutRecordsResultEntry, same map[string]*string
 // parseErrorCBOR is what the service says of a whole call.
 func parseErrorCBOR(answer []byte) (code, message string, ok bool) {
 	d := &decoder{b: answer}
-	same := map[string]*string{}
 	d.each(majorMap, func(int) {
-		var s *string
 		switch string(d.bytes(majorText)) {
 		case "__type", "code":
-			if s = d.text(same); s != nil && code == "" {
-				code = *s
+			if s := d.text(); code == "" {
+				code = string(s)
 			}
 		case "message", "Message":
-			if s = d.text(same); s != nil && message == "" {
-				message = *s
+			if s := d.text(); message == "" {
+				message = string(s)
 			}
 		default:
 			d.skip(0)

@@ -2,10 +2,12 @@ package wire
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -21,15 +23,19 @@ import (
 
 // Another implementation reads what we write.
 func TestBodiesAreCBOR(t *testing.T) {
-	in := &kinesis.PutRecordsInput{StreamName: aws.String("s"), Records: records(500)}
+	all := records(500)
 	for i, size := range []int{0, 23, 24, 255, 256, 65535, 65536, 1 << 20} {
-		in.Records[i].Data = make([]byte, size)
+		all[i].Data = make([]byte, size)
 	}
-	in.Records[499].PartitionKey = aws.String("no UTF-8: \xff")
-	w := &bodyWriter{}
-	writePutRecordsCBOR(w, in)
-	small := len(w.small)
-	text := everyWay(t, w.body())
+	all[499].PartitionKey = aws.String("no UTF-8: \xff")
+	in := requestOf(all, nil)
+	small := 0
+	text := everyWay(t, func() *Body {
+		return newBody(sizeCBOR(in), func(w *bodyWriter) {
+			writePutRecordsCBOR(w, aws.String("s"), nil, in)
+			small = len(w.small)
+		})
+	})
 	var got struct {
 		Records []struct {
 			Data            []byte
@@ -46,36 +52,67 @@ func TestBodiesAreCBOR(t *testing.T) {
 		t.Errorf("%q, %v, %d records", got.StreamName, got.StreamARN, len(got.Records))
 	}
 	for i, r := range got.Records {
-		want := in.Records[i]
+		want := all[i]
 		if !bytes.Equal(r.Data, want.Data) || r.PartitionKey != strings.ToValidUTF8(*want.PartitionKey, "\uFFFD") || aws.ToString(r.ExplicitHashKey) != aws.ToString(want.ExplicitHashKey) {
 			t.Errorf("record %d: %+v", i, r)
 		}
 	}
-	if size := putRecordsSizeCBOR(in); small > size || size > 4*small {
+	if size := sizeCBOR(in); small > size || size > 4*small {
 		t.Errorf("%d bytes were expected beside what is not copied, there are %d", size, small)
 	}
 }
 
-// everyWay reads a body in all the ways that the SDK and net/http read one, and returns it.
-func everyWay(t *testing.T, g *gather) []byte {
+// everyWay reads a body in all the ways that net/http reads one, and returns it.
+func everyWay(t *testing.T, body func() *Body) []byte {
 	t.Helper()
-	if err := iotest.TestReader(g, flat(g)); err != nil {
+	b := body()
+	want := bytes.Join(b.parts, nil)
+	if err := iotest.TestReader(b, want); err != nil {
 		t.Error(err)
 	}
-	if _, err := g.Seek(0, io.SeekStart); err != nil {
-		t.Fatal(err)
+	for _, most := range []int{1 << 30, 70_000} {
+		b := body()
+		w := &halting{most: most}
+		for calls := 0; w.Len() < len(want); calls++ {
+			before := w.Len()
+			n, err := b.WriteTo(w)
+			if int(n) != w.Len()-before || (err == nil) != (w.Len() == len(want)) || calls > len(want)/most+1 {
+				t.Fatalf("call %d: %d bytes, %v; %d of %d are written", calls, n, err, w.Len(), len(want))
+			}
+		}
+		if !bytes.Equal(w.Bytes(), want) {
+			t.Error("it is written otherwise than it is read")
+		}
+		if n, err := b.WriteTo(w); n != 0 || err != nil {
+			t.Errorf("%d bytes more, %v", n, err)
+		}
+		b.free()
+		if _, err := b.Read(make([]byte, 1)); !errors.Is(err, errFreed) {
+			t.Errorf("read after it was freed: %v", err)
+		}
+		if _, err := b.WriteTo(w); !errors.Is(err, errFreed) {
+			t.Errorf("written after it was freed: %v", err)
+		}
 	}
-	var whole bytes.Buffer
-	if n, err := g.WriteTo(&whole); err != nil || n != int64(g.size) || g.Len() != 0 {
-		t.Errorf("%d of %d bytes, %d left: %v", n, g.size, g.Len(), err)
-	}
-	if !bytes.Equal(whole.Bytes(), flat(g)) {
-		t.Error("it is written otherwise than it is read")
-	}
-	return whole.Bytes()
+	return want
 }
 
-func flat(g *gather) []byte { return bytes.Join(g.parts, nil) }
+// halting takes so many bytes in a call of WriteTo, as a connection does whose other end is slow.
+type halting struct {
+	bytes.Buffer
+	most, took int
+}
+
+func (h *halting) Write(p []byte) (int, error) {
+	n := min(len(p), h.most-h.took)
+	h.took += n
+	h.Buffer.Write(p[:n])
+	if n < len(p) {
+		h.took = 0
+		return n, os.ErrDeadlineExceeded
+	}
+	return n, nil
+}
 
 // answers are the same in all the forms that CBOR has for it.
 func TestAnswersInCBOR(t *testing.T) {
@@ -98,19 +135,18 @@ func TestAnswersInCBOR(t *testing.T) {
 		{ErrorCode: aws.String("InternalFailure"), ErrorMessage: aws.String("Internal service failure.")},
 	}
 	for name, answer := range map[string][]byte{"another implementation's": plain, "open": []byte(open)} {
-		var out kinesis.PutRecordsOutput
-		if err := parsePutRecordsCBOR(answer, len(want), &out); err != nil {
-			t.Errorf("%s: %v", name, err)
+		var out []Result
+		if err := parsePutRecordsCBOR(answer, func(r Result) { out = append(out, r) }); err != nil || len(out) != len(want) {
+			t.Errorf("%s: %d results, %v", name, len(out), err)
 			continue
 		}
-		for i := range want {
-			if *out.FailedRecordCount != 1 || aws.ToString(out.Records[i].ShardId) != aws.ToString(want[i].ShardId) ||
-				aws.ToString(out.Records[i].ErrorCode) != aws.ToString(want[i].ErrorCode) || aws.ToString(out.Records[i].ErrorMessage) != aws.ToString(want[i].ErrorMessage) {
-				t.Errorf("%s: record %d is %+v", name, i, out.Records[i])
+		for i, r := range out {
+			if string(r.Shard) != aws.ToString(want[i].ShardId) || string(r.Code) != aws.ToString(want[i].ErrorCode) || string(r.Message) != aws.ToString(want[i].ErrorMessage) {
+				t.Errorf("%s: record %d is %+v", name, i, r)
 			}
 		}
 		for n := range answer {
-			if err := parsePutRecordsCBOR(answer[:n], 2, &kinesis.PutRecordsOutput{}); err == nil {
+			if err := parsePutRecordsCBOR(answer[:n], func(Result) {}); err == nil {
 				t.Errorf("%s: %d of %d bytes are taken for an answer", name, n, len(answer))
 			}
 		}
@@ -184,13 +220,13 @@ func TestDialect(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			srv := httptest.NewServer(&c.script)
 			defer srv.Close()
-			client := kinesis.NewFromConfig(aws.Config{
+			stream := NewStream(kinesis.NewFromConfig(aws.Config{
 				Region: "us-east-1", BaseEndpoint: &srv.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""), HTTPClient: patient{},
 				Retryer: func() aws.Retryer { return aws.NopRetryer{} },
-			}, Kinesis)
+			}), aws.String("s"), nil)
 			put := func() retry.Fault {
-				_, err := client.PutRecords(t.Context(), &kinesis.PutRecordsInput{StreamName: aws.String("s"), Records: records(1)})
-				return retry.Classify(err)
+				var results []types.PutRecordsResultEntry
+				return retry.Classify(stream.Put(t.Context(), requestOf(records(1), &results)))
 			}
 			fault := put()
 			if fault.Class != c.want {
@@ -223,11 +259,11 @@ func FuzzCBOR(f *testing.F) {
 	}
 	f.Add([]byte("\xbf\x67Records\x9f\xbf\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, answer []byte) {
-		var mine kinesis.PutRecordsOutput
-		if err := parsePutRecordsCBOR(answer, 0, &mine); err == nil {
+		mine := 0
+		if err := parsePutRecordsCBOR(answer, func(Result) { mine++ }); err == nil {
 			var theirs struct{ Records []map[string]any }
-			if err := cbor.Unmarshal(answer, &theirs); err == nil && len(theirs.Records) != len(mine.Records) {
-				t.Errorf("%d results, another implementation has %d", len(mine.Records), len(theirs.Records))
+			if err := cbor.Unmarshal(answer, &theirs); err == nil && len(theirs.Records) != mine {
+				t.Errorf("%d results, another implementation has %d", mine, len(theirs.Records))
 			}
 		}
 		_, _, _ = parseErrorCBOR(answer)
@@ -246,7 +282,7 @@ func BenchmarkAnswer(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := parsePutRecordsCBOR(answer, 500, &kinesis.PutRecordsOutput{}); err != nil {
+		if err := parsePutRecordsCBOR(answer, func(Result) {}); err != nil {
 			b.Fatal(err)
 		}
 	}

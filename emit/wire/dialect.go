@@ -1,16 +1,11 @@
 package wire
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
-
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/kinetail/kinetail/emit/retry"
 )
@@ -31,44 +26,36 @@ func isCBOR(h http.Header) bool {
 	return strings.HasPrefix(h.Get("Content-Type"), "application/x-amz-cbor")
 }
 
-// fault looks at an answer that is an error, to a request in CBOR. It returns errRefused, or nil after it has put what was said into JSON,
-// which the SDK understands.
-func (d *dialect) fault(resp *smithyhttp.Response) error {
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxError))
-	if err != nil {
-		return fmt.Errorf("read the answer: %w", err)
-	}
+// fault looks at an answer that is an error, to a request in CBOR. It returns errRefused, or what was said in JSON, which the SDK understands.
+func (d *dialect) fault(resp *http.Response, text []byte) ([]byte, error) {
 	code, message, ours := "", "", false
 	if isCBOR(resp.Header) {
 		code, message, ours = parseErrorCBOR(text)
 	}
 	if ours {
+		var err error
 		if text, err = json.Marshal(map[string]string{"__type": code, "message": message}); err != nil {
-			return err
+			return nil, err
 		}
-		resp.Header.Set("Content-Type", "application/x-amz-json-1.1")
+		resp.Header.Set("Content-Type", jsonType)
 	} else {
 		code = codeOf(resp.Header, text)
 	}
-	resp.Body = struct {
-		io.Reader
-		io.Closer
-	}{bytes.NewReader(text), resp.Body}
 	switch {
 	case resp.StatusCode >= 400 && resp.StatusCode < 500 && refuses(resp.StatusCode, code, ours):
 		d.json.Store(true)
-		return errRefused
+		return nil, errRefused
 	case resp.StatusCode == http.StatusInternalServerError && !ours:
 		// It may have tripped over the body, or stored it: that is for the next attempt, which is in JSON.
 		d.json.Store(true)
 	}
-	return nil
+	return text, nil
 }
 
 // understand passes on what reading a whole answer has led to. An endpoint whose CBOR is none gets no more of it: kinesalite 3.3.3 cuts its
 // answers off after 16 KiB, and the records would be sent for ever.
 func (d *dialect) understand(err error) error {
-	if err != nil && d != nil {
+	if err != nil {
 		d.json.Store(true)
 	}
 	return err

@@ -3,8 +3,6 @@ package wire
 import (
 	"encoding/base64"
 
-	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-
 	"github.com/kinetail/kinetail/emit/awscall"
 	"github.com/kinetail/kinetail/pipeline/record"
 )
@@ -12,15 +10,15 @@ import (
 // overhead is at least what stands around a record's data and key, in bytes, and around all records.
 const overhead = 128
 
-// putRecordsSize is about how long the body is, in bytes.
-func putRecordsSize(in *kinesis.PutRecordsInput) int {
+// jsonType is what the services call awsJson1.1.
+const jsonType = "application/x-amz-json-1.1"
+
+// sizeJSON is about how long the body is, in bytes.
+func sizeJSON(r *Request) int {
 	size := overhead
-	for i := range in.Records {
-		r := &in.Records[i]
-		size += base64.StdEncoding.EncodedLen(len(r.Data)) + overhead
-		if r.PartitionKey != nil {
-			size += len(*r.PartitionKey)
-		}
+	for i := range r.Len {
+		one := r.Record(i)
+		size += base64.StdEncoding.EncodedLen(len(one.Data)) + len(one.Key) + overhead
 	}
 	return size
 }
@@ -35,23 +33,26 @@ func putRecordBatchSize(in *awscall.PutRecordBatchInput) int {
 }
 
 // appendPutRecords appends the body of a PutRecords call in awsJson1.1.
-func appendPutRecords(b []byte, in *kinesis.PutRecordsInput) []byte {
+func appendPutRecords(b []byte, name, arn *string, r *Request) []byte {
+	replaced := 0
 	b = append(b, `{"Records":[`...)
-	for i := range in.Records {
-		r := &in.Records[i]
+	for i := range r.Len {
+		one := r.Record(i)
 		if i > 0 {
 			b = append(b, ',')
 		}
 		b = append(b, `{"Data":"`...)
-		b = appendBase64(b, r.Data)
-		b = append(b, '"')
-		b = appendText(b, `,"PartitionKey":`, r.PartitionKey)
-		b = appendText(b, `,"ExplicitHashKey":`, r.ExplicitHashKey)
+		b = appendBase64(b, one.Data)
+		b = append(b, `","PartitionKey":`...)
+		b = record.AppendString(b, string(one.Key), &replaced)
+		if one.HashKey != "" {
+			b = record.AppendString(append(b, `,"ExplicitHashKey":`...), one.HashKey, &replaced)
+		}
 		b = append(b, '}')
 	}
 	b = append(b, ']')
-	b = appendText(b, `,"StreamName":`, in.StreamName)
-	b = appendText(b, `,"StreamARN":`, in.StreamARN)
+	b = appendText(b, `,"StreamName":`, name)
+	b = appendText(b, `,"StreamARN":`, arn)
 	return append(b, '}')
 }
 

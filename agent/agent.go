@@ -59,6 +59,7 @@ type Agent struct {
 	cfg         *config.Config
 	configError string
 	flows       []*supervised
+	removed     removed             // flows that are no more
 	hubs        map[string]*tap.Hub // by the names of flows
 	publishing  *publishing         // nil: nothing goes to CloudWatch
 	reloaded    *status.Reload      // the last one
@@ -67,7 +68,7 @@ type Agent struct {
 // New takes the state directory and prepares, but starts nothing. Close must be called.
 func New(o Options) (*Agent, error) {
 	a := &Agent{
-		opts: o, log: o.Log, cfg: o.Config, configError: o.ConfigError, started: time.Now(),
+		opts: o, log: o.Log, cfg: o.Config, configError: o.ConfigError, started: time.Now(), removed: removed{},
 		budget: memory.New(o.Config.Agent.QueueMemory()), bodies: memory.New(o.Config.Agent.BodyMemory()),
 	}
 	if !o.DryRun {
@@ -135,6 +136,10 @@ func (a *Agent) supervise(ctx context.Context, whole *config.Config, cfg *config
 	}
 	if before != nil {
 		s.retired = before.total(true)
+	} else {
+		a.mu.Lock()
+		s.retired = a.removed.take(cfg.Name)
+		a.mu.Unlock()
 	}
 	s.start(ctx)
 	return s
@@ -192,9 +197,12 @@ func (a *Agent) Reload(ctx context.Context, cfg *config.Config) (status.Reload, 
 		flows = append(flows, a.supervise(ctx, cfg, f, before))
 		delete(old, f.Name)
 	}
-	for name := range old {
+	a.mu.Lock()
+	for name, f := range old {
 		c.Removed = append(c.Removed, name)
+		a.removed.add(name, f.total(false), a.publishing != nil)
 	}
+	a.mu.Unlock()
 	slices.Sort(c.Removed)
 	before := a.cfg
 	a.set(cfg, "", flows)

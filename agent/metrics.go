@@ -51,7 +51,7 @@ func (a *Agent) startMetrics(ctx context.Context, cfg *config.Config, since []cl
 	m := &cfg.Metrics
 	p := cloudwatch.New(cloudwatch.Options{
 		API:            session.CloudWatch(),
-		Collect:        func() []cloudwatch.Reading { return readings(a.Summary()) },
+		Collect:        a.collect,
 		Since:          since,
 		Namespace:      m.Namespace,
 		KinesisAgent:   m.Compat == "kinesis-agent",
@@ -74,7 +74,7 @@ func (a *Agent) stopMetrics(ctx context.Context) []cloudwatch.Reading {
 	p := a.publishing
 	a.mu.Unlock()
 	if p == nil {
-		return readings(a.Summary())
+		return a.counted()
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finalMetrics)
 	defer cancel()

@@ -324,6 +324,63 @@ func TestReloadOfMetrics(t *testing.T) {
 	}
 }
 
+// What a flow counted before it was removed is published, and counted on when it comes back: no counter goes back, nothing is counted twice.
+func TestCountersOfARemovedFlow(t *testing.T) {
+	metrics := "metrics \"cloudwatch\" {\n  enabled   = true\n  namespace = \"A\"\n}\n"
+	r := newReloaded(t, firstFlow())
+	_ = os.Remove(filepath.Join(r.conf, "first.hcl"))
+	r.file("one.hcl", r.flow("one", ""))
+	r.file("metrics.hcl", metrics)
+	total := map[string]int{}
+	deliver := func(lines int, flows ...string) {
+		t.Helper()
+		if _, err := r.reload(); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range flows {
+			r.append(name, strings.Repeat("x\n", lines))
+			total[name] += lines
+		}
+		r.await("it is delivered", func(s *status.Snapshot) bool {
+			for _, f := range s.Flows {
+				if f.LagBytes > 0 || len(f.Destinations) == 0 || int(f.Destinations[0].Counters["RecordsSent"]) != total[f.Name] {
+					return false
+				}
+			}
+			return len(s.Flows) == len(flows)
+		})
+	}
+	for i := range 3 {
+		r.file("two.hcl", r.flow("two", ""))
+		deliver(1, "one", "two")
+		_ = os.Remove(filepath.Join(r.conf, "two.hcl"))
+		deliver(10, "one")
+		if i == 1 { // it is published that the flow is gone, and after it that it is still
+			for _, interval := range []string{"2m", "3m"} {
+				r.file("metrics.hcl", strings.Replace(metrics, "enabled", "interval = \""+interval+"\"\n  enabled", 1))
+				deliver(0, "one")
+			}
+		}
+	}
+	_ = os.Remove(filepath.Join(r.conf, "metrics.hcl"))
+	deliver(100, "one") // from here on nothing is published
+	r.file("two.hcl", r.flow("two", ""))
+	deliver(1000, "one", "two")
+	_ = os.Remove(filepath.Join(r.conf, "two.hcl"))
+	deliver(1, "one")
+	r.file("metrics.hcl", metrics)
+	deliver(1, "one")
+	_ = os.Remove(filepath.Join(r.conf, "metrics.hcl"))
+	deliver(1, "one")
+	got := r.server.MetricStats("A", "RecordsSent", awslocal.Dimension{Name: "Destination", Value: "KinesisStream:s"})
+	if want := 3.0*(1+1+10) + 1; got.Sum != want {
+		t.Errorf("%v records are published, want %v", got.Sum, want)
+	}
+	if got := r.server.MetricStats("A", "LagBytes", awslocal.Dimension{Name: "Destination", Value: "KinesisStream:s"}); got.Maximum != 0 {
+		t.Errorf("a flow that is gone lags by %v", got.Maximum)
+	}
+}
+
 // LagSeconds, as CloudWatch gets it, in an outage, across a restart in it, and after it.
 func TestLagInAnOutage(t *testing.T) {
 	r := newReloaded(t, firstFlow())

@@ -29,7 +29,7 @@ type datum struct {
 type counts struct {
 	full  bool
 	extra []awscall.Dimension
-	// before holds the last values per source, happened the rare counters that have been published.
+	// before holds the last values per source, also of those that are gone for now, happened the rare counters that have been published.
 	before   map[string]Reading
 	happened map[*series]bool
 	series   map[seriesKey]*series
@@ -97,7 +97,7 @@ func (c *counts) grow(readings []Reading) []datum {
 			}
 		}
 	}
-	c.before = now
+	maps.Copy(c.before, now) // a source that is not there now may come back, and counts on then
 	out := make([]datum, 0, len(order))
 	for _, s := range order {
 		d := total[s]

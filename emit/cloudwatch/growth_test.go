@@ -64,7 +64,7 @@ func TestGrowth(t *testing.T) {
 		"a source that went and came back": {steps: []step{
 			{[]Reading{read("a", "DeliveryStream:d", map[string]float64{"BytesSent": 100})}, []string{"BytesSent Destination=DeliveryStream:d: 100"}},
 			{nil, []string{}},
-			{[]Reading{read("a", "DeliveryStream:d", map[string]float64{"BytesSent": 130})}, []string{"BytesSent Destination=DeliveryStream:d: 130"}},
+			{[]Reading{read("a", "DeliveryStream:d", map[string]float64{"BytesSent": 130})}, []string{"BytesSent Destination=DeliveryStream:d: 30"}},
 		}},
 		"gauges: lag in bytes adds up, in seconds the worst counts": {steps: []step{
 			{[]Reading{

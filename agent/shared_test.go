@@ -162,7 +162,7 @@ func TestSharedDestination(t *testing.T) {
 	}
 	s.write("a", "more\n")
 	s.write("b", "more\n")
-	s.sent("a", 1)
+	s.sent("a", 11) // it counts on
 	s.sent("b", 12)
 	if n := s.engines(); n != 1 {
 		t.Errorf("%d destinations are in use", n)

@@ -66,8 +66,9 @@ type Follower struct {
 	scratch   []string
 	watched   map[string]bool // directory -> was wanted in the last sweep
 	hintPaths []string
-	bodyLimit int
-	protected bool // fs.protected_hardlinks
+	// descriptors is how many descriptors the followers of the process may have together.
+	descriptors int
+	protected   bool // fs.protected_hardlinks
 	// forgotten: the state was lost, and this is the first look since. What is not remembered may have been read.
 	forgotten bool
 
@@ -97,6 +98,7 @@ func Open(opts Options) (*Follower, error) {
 	if err != nil {
 		return nil, err
 	}
+	followers.Add(1)
 	f.ended.Add(1)
 	go f.keepLooking()
 	return f, nil
@@ -110,7 +112,7 @@ func open(opts Options) (*Follower, error) {
 	f := &Follower{
 		opts: opts, log: opts.Log.With("flow", opts.Flow), began: time.Now(), hints: newHints(), done: make(chan struct{}),
 		chains: map[string]*chain{}, bodies: map[bodyKey]*generation{}, named: map[string]*generation{}, linked: map[*generation]bool{}, reborn: map[bodyKey]bool{}, floors: map[string]int64{}, ignored: map[bodyKey]ignoredBody{}, notes: map[string]note{},
-		watched: map[string]bool{}, bodyLimit: descriptorLimit(), protected: hardLinksProtected(),
+		watched: map[string]bool{}, descriptors: descriptorLimit(), protected: hardLinksProtected(),
 	}
 	f.wall, f.took = time.Now, time.Since
 	f.now = func() clock { return time.Since(f.began) + 1 } // never 0, which means never
@@ -283,6 +285,7 @@ func (f *Follower) look(ctx context.Context, now clock) {
 // what is rotated away is held by its descriptor.
 func (f *Follower) keepLooking() {
 	defer f.ended.Done()
+	defer followers.Add(-1)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	wait := f.opts.SweepInterval / 4
@@ -339,7 +342,8 @@ func (f *Follower) wantSweep() { f.early = true }
 
 // cannotRead keeps g for later: it could not be looked at, which does not mean that it is gone.
 func (f *Follower) cannotRead(g *generation, err error) {
-	if errors.Is(err, errMoved) || errors.Is(err, os.ErrNotExist) {
+	moved := errors.Is(err, errMoved) || errors.Is(err, os.ErrNotExist)
+	if moved {
 		f.wantSweep()
 	} else {
 		f.count(func(c *Counters) { c.ReadErrors++ })
@@ -349,7 +353,9 @@ func (f *Follower) cannotRead(g *generation, err error) {
 	}
 	g.err = err
 	f.publish(g)
-	f.note(g.label(), err.Error())
+	if !moved { // else the next sweep finds out where it is
+		f.note(g.label(), err.Error())
+	}
 }
 
 // suspect is called when what was read does not fit to what was there: the next sweep looks into it.

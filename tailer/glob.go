@@ -99,6 +99,7 @@ type walk struct {
 	symlinks string
 	dirs     map[string]*listing
 	kept     map[string]*listing // of an earlier walk
+	open     []*listing          // those that have a descriptor, the oldest first
 	entries  entries
 	// refused are the paths of directories that are not entered because of who could have put them there, with why.
 	refused map[string]string
@@ -122,12 +123,12 @@ func (w *walk) reset() {
 }
 
 func (w *walk) close() {
-	for _, l := range w.dirs {
-		if l.fd >= 0 {
-			unix.Close(l.fd)
-			l.fd = -1
-		}
+	for _, l := range w.open {
+		unix.Close(l.fd)
+		l.fd = -1
 	}
+	clear(w.open)
+	w.open = w.open[:0]
 }
 
 // entries are made a block at a time and used again: they stay where they are.
@@ -148,6 +149,9 @@ func (a *entries) next() *entry {
 	return e
 }
 
+// maxListed is how many directories are open at once: what is looked at next is mostly in the one that was listed last.
+const maxListed = 4
+
 // list reads a directory.
 func (w *walk) list(dir string) *listing {
 	if l, ok := w.dirs[dir]; ok {
@@ -160,6 +164,12 @@ func (w *walk) list(dir string) *listing {
 		err = l.read(dir, w.kept[dir])
 	}
 	if err == nil {
+		w.open = append(w.open, l)
+		if len(w.open) > maxListed {
+			unix.Close(w.open[0].fd)
+			w.open[0].fd = -1
+			w.open = w.open[:copy(w.open, w.open[1:])]
+		}
 		return l
 	}
 	if l.fd >= 0 {

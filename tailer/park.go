@@ -4,17 +4,32 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
 
-// descriptorLimit is how many bodies may be open at once: a quarter of RLIMIT_NOFILE is left for sockets and state.
+// maxBodies is how many bodies one follower has open at most, whatever the limits.
+const maxBodies = 1024
+
+// followers is how many there are in the process: they share its descriptors.
+var followers atomic.Int64
+
+// descriptorLimit is how many descriptors all followers together may have: a quarter of RLIMIT_NOFILE is left for sockets and state.
 func descriptorLimit() int {
 	var r unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &r); err != nil {
 		return 256
 	}
-	return int(min(r.Cur/4*3, 1024))
+	return int(min(r.Cur/4*3, 1<<30))
+}
+
+// besides is how many descriptors a follower has besides those of bodies: of directories, and of what it compares.
+const besides = maxListed + 4
+
+// bodyLimit is how many bodies may be open at once.
+func (f *Follower) bodyLimit() int {
+	return max(1, min(f.descriptors/int(max(1, followers.Load()))-besides, maxBodies))
 }
 
 func hardLinksProtected() bool {
@@ -65,17 +80,24 @@ func (f *Follower) unpark(g *generation) error {
 // errMoved says that another body has taken the name.
 var errMoved = errors.New("another file has taken the name")
 
+// stillNamed says that the first name of g still leads to its body: it may have lost it since the last look, and would be closed for ever.
+func (g *generation) stillNamed() bool {
+	st, err := statAt(unix.AT_FDCWD, g.names[0], 0)
+	return err == nil && sameBody(&st, g.key, g.birth)
+}
+
 // makeRoom parks bodies in turn when as many are open as may be.
 func (f *Follower) makeRoom() {
-	for pass := 0; f.open >= f.bodyLimit && pass < 2; pass++ {
+	limit := f.bodyLimit()
+	for pass := 0; f.open >= limit && pass < 2; pass++ {
 		for range f.gens {
 			f.hand = (f.hand + 1) % len(f.gens)
 			g := f.gens[f.hand]
 			// Bodies without a name are held whatever the limit; those with something to read go last.
-			if g.file == nil || len(g.names) == 0 || pass == 0 && g.queued {
+			if g.file == nil || len(g.names) == 0 || pass == 0 && g.queued || !g.stillNamed() {
 				continue
 			}
-			if g.park(f); f.open < f.bodyLimit {
+			if g.park(f); f.open < limit {
 				return
 			}
 		}

@@ -110,7 +110,7 @@ func (f *Follower) age(g *generation, now clock) {
 		}
 		if g.active = g.ready() || now-g.grown < wait; !g.active {
 			g.active = f.rewatch(g) // then one look more
-			if !g.active && f.open > keepOpen {
+			if !g.active && f.open > min(keepOpen, f.bodyLimit()/2) {
 				g.park(f)
 			}
 		}

@@ -147,7 +147,7 @@ func (w *world) start() error {
 		return err
 	}
 	if w.descriptors > 0 {
-		w.f.bodyLimit = w.descriptors
+		w.f.descriptors = w.descriptors + besides
 	}
 	w.f.protected = !w.unprotected
 	w.f.now = func() clock { return w.clock }

@@ -55,6 +55,9 @@ func (f *Follower) sweep(ctx context.Context, now clock) {
 		f.wantSweep()
 	}
 	f.watch(sv)
+	if f.open > f.bodyLimit() { // there are more followers now
+		f.makeRoom()
+	}
 	maps.DeleteFunc(f.notes, func(_ string, n note) bool { return n.seen < f.sweeps-2 }) // the path is gone
 	f.capDeleted(now)
 	f.forget(sv, now)

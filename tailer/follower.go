@@ -51,6 +51,7 @@ type Follower struct {
 	pace      clock         // no sweep before this: sweeping takes a tenth of a core at most
 	unsettled int           // surveys that did not agree with the one before
 	early     bool          // a sweep is wanted as soon as the pace allows
+	header    string        // the one that was found last
 	unsynced  bool          // positions of new files could not be made durable, and that was said
 	firstWall int64         // when the first sweep began, ns since 1970
 	// lookedUntil is when all files were last looked at before this follower; lookedSaid is when the store was last told that they were.

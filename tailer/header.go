@@ -9,6 +9,9 @@ import (
 // maxHeader is how far into a generation its header lines are looked for, in bytes.
 const maxHeader = 256 << 10
 
+// longestHeader is the longest header line that is kept, in bytes: each file that is followed has one, also while it is idle.
+const longestHeader = 16 << 10
+
 // readHeader finds out what the header of g is, where that is asked for and not known: at the beginning, and after a restart, when reading goes
 // on far behind it. As long as the header is not whole, no record comes after it either.
 func (f *Follower) readHeader(g *generation) error {
@@ -24,9 +27,16 @@ func (f *Follower) readHeader(g *generation) error {
 		}
 		text, ok := framer.Header(buf[:n])
 		switch {
+		case ok && len(text) > longestHeader:
+			f.log.Warn("the header line is too long to be kept, so nothing is known of the columns", "path", g.label(), "bytes", len(text), "limit", longestHeader)
+			g.headed = true
+			return nil
 		case ok:
+			if string(text) != f.header { // mostly all files of a flow have the same, which is there once then
+				f.header = string(text)
+			}
 			headed := *g.from() // the one that was handed out never changes
-			headed.Header = string(text)
+			headed.Header = f.header
 			g.source, g.headed = &headed, true
 			return nil
 		case n < len(buf):

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/kinetail/kinetail/tailer"
 	"github.com/kinetail/kinetail/tailer/checkpoint"
@@ -99,6 +100,42 @@ func TestHeader(t *testing.T) {
 	expect("c,d", "9,0")
 	stop()
 }
+
+// What is kept of a header is bounded, and there once for files that have the same.
+func TestLongHeader(t *testing.T) {
+	dir := t.TempDir()
+	for name, header := range map[string]int{"long": longestHeader + 1, "one": longestHeader, "two": longestHeader} {
+		write(t, filepath.Join(dir, name), strings.Repeat("x", header)+"\n1,2\n")
+	}
+	framer, err := frame.New(frame.Options{SkipHeaderLines: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := follow(t, tailer.Options{Paths: []string{filepath.Join(dir, "*")}, StartAt: "beginning", Framer: framer, Header: true})
+	headers := map[string]string{}
+	for range 3 {
+		b, err := f.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		headers[filepath.Base(b.Source.Path)] = b.Source.Header
+		if len(b.Records) != 1 || string(b.Bytes(0)) != "1,2" {
+			t.Errorf("%s has %d records", b.Source.Path, len(b.Records))
+		}
+		ack := b.Ack
+		b.Release()
+		ack.Done(1)
+	}
+	if headers["long"] != "" || len(headers["one"]) != longestHeader || len(headers["two"]) != longestHeader {
+		t.Errorf("headers of %d, %d and %d bytes", len(headers["long"]), len(headers["one"]), len(headers["two"]))
+	}
+	if unsafe.StringData(headers["one"]) != unsafe.StringData(headers["two"]) {
+		t.Error("the same header is kept twice")
+	}
+}
+
+// longestHeader is the longest that is kept.
+const longestHeader = 16 << 10
 
 func TestHeaderNeedsAFramerThatKnowsIt(t *testing.T) {
 	if _, err := tailer.Open(tailer.Options{Paths: []string{"/x"}, Framer: plainFramer{}, Header: true}); err == nil {

@@ -49,7 +49,7 @@ They may be called in any expression. ` + "`env` and `file`" + ` exist at load t
 
 // descriptions are by section and argument; a test says if one is missing or of nothing.
 var descriptions = map[string]string{
-	"kubernetes":            "How `k8s.labels` and `k8s.annotations` are asked of the API server: only if an expression reads them, and only for the pods of this node. In a pod the defaults are right, but for `NODE_NAME`, which its specification has to set from `spec.nodeName`.",
+	"kubernetes":            "How `k8s.labels` and `k8s.annotations` are asked of the API server: only if an expression reads them, and only for the pods of this node. Values of up to 4 KiB are kept, and 16 KiB of a pod. In a pod the defaults are right, but for `NODE_NAME`, which its specification has to set from `spec.nodeName`.",
 	"kubernetes.node":       "Whose pods are watched. By default `$NODE_NAME`.",
 	"kubernetes.api_server": "By default that of the cluster.",
 	"kubernetes.token_file": "By default the service account's. Read anew for each connection.",
@@ -138,7 +138,7 @@ var descriptions = map[string]string{
 	"flow.parse.names":            "Field names and values of the Java agent's LOGTOJSON.",
 	"flow.parse.timezone":         "Of time stamps that have none: a name of the tz database, or `Local`. By default UTC.",
 	"flow.parse.columns":          "The names of the columns, in their order; `\"\"` leaves one out. In regex, the names of the groups, if they have none in the pattern.",
-	"flow.parse.header":           "Take the names of the columns from the first line of each file, or the last of `skip_header_lines`.",
+	"flow.parse.header":           "Take the names of the columns from the first line of each file, or the last of `skip_header_lines`; of 16 KiB at most.",
 	"flow.parse.separator":        "Matches what is between the parts. By default white space.",
 	"flow.parse.null_value":       "A text that stands for nothing, such as `\"-\"`: it becomes null, and so does a group of the pattern that took no part, which is left out otherwise.",
 	"flow.parse.delimiter":        "The character between columns.",

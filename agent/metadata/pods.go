@@ -12,12 +12,15 @@ import (
 )
 
 const (
-	// maxPods is how many pods are remembered: the most on one node is a few hundred (Kubernetes recommends 110).
-	maxPods = 2000
+	// maxPods is how many pods are remembered: the most on one node is a few hundred (Kubernetes recommends 110). With maxPod it bounds their
+	// memory, 16 MiB that memory_limit does not count; usual pods have one or two KiB.
+	maxPods = 1000
 	// keepDeleted is how long a pod is remembered after it was deleted: its last lines are still to be read.
 	keepDeleted = 10 * time.Minute
 	// maxValue is the longest label or annotation that is kept, in bytes. Annotations may hold whole manifests.
 	maxValue = 4 << 10
+	// maxPod is how much is kept of the labels and annotations of a pod, in bytes. Kubernetes allows 256 KiB of annotations alone.
+	maxPod = 16 << 10
 	// waitAgain is how much longer than a wait in vain nobody waits after it, so that unknown pods cost a flow a tenth of its time at most.
 	waitAgain = 10
 )
@@ -146,6 +149,7 @@ func (p *Pods) put(o *object) {
 	if p.byUID == nil {
 		p.byUID, p.byName = map[string]*pod{}, map[string]*pod{}
 	}
+	o.shorten()
 	m := &o.Metadata
 	if m.UID == "" || m.Name == "" {
 		return
@@ -199,14 +203,28 @@ func (p *Pods) forget(known *pod) {
 	}
 }
 
-// named makes a value of labels or annotations, sorted by name. What is too long to be of use in a log is left out.
-func named(m map[string]string) record.Value {
-	var names []string
-	var texts []record.Value
-	for _, name := range slices.Sorted(maps.Keys(m)) {
-		if len(m[name]) <= maxValue && name != "kubectl.kubernetes.io/last-applied-configuration" {
-			names, texts = append(names, name), append(texts, record.Of(m[name]))
+// shorten drops what is not kept: labels and annotations that are too long to be of use in a log, and in the order of their names those that are one
+// too many, annotations first.
+func (o *object) shorten() {
+	left := maxPod
+	for _, m := range []map[string]string{o.Metadata.Labels, o.Metadata.Annotations} {
+		for _, name := range slices.Sorted(maps.Keys(m)) {
+			size := len(name) + len(m[name])
+			if len(m[name]) > maxValue || size > left || name == "kubectl.kubernetes.io/last-applied-configuration" {
+				delete(m, name)
+				continue
+			}
+			left -= size
 		}
+	}
+}
+
+// named makes a value of labels or annotations, sorted by name.
+func named(m map[string]string) record.Value {
+	names := slices.Sorted(maps.Keys(m))
+	var texts []record.Value
+	for _, name := range names {
+		texts = append(texts, record.Of(m[name]))
 	}
 	return record.OfObject(names, texts)
 }

@@ -289,6 +289,28 @@ func TestTheCacheIsBounded(t *testing.T) {
 	})
 }
 
+// Of each pod a bounded part is kept: labels first.
+func TestAPodIsBounded(t *testing.T) {
+	var p Pods
+	var o object
+	o.Metadata.UID, o.Metadata.Name, o.Metadata.Namespace = "u", "n", "shop"
+	o.Metadata.Labels, o.Metadata.Annotations = map[string]string{"app": "web"}, map[string]string{}
+	for i := range 100 {
+		o.Metadata.Annotations[fmt.Sprintf("a%02d", i)] = strings.Repeat("x", 1000)
+	}
+	o.Metadata.Annotations["a00"] = strings.Repeat("x", maxValue+1)
+	p.set(&o)
+	known := p.byUID["u"].meta
+	if _, ok := known.Labels.Member("app", new([]byte)); !ok {
+		t.Error("the label is left out")
+	}
+	for name, want := range map[string]bool{"a00": false, "a01": true, "a16": true, "a17": false, "a99": false} {
+		if _, ok := known.Annotations.Member(name, new([]byte)); ok != want {
+			t.Errorf("annotation %s is kept: %v", name, ok)
+		}
+	}
+}
+
 type lockedLog struct {
 	mu   sync.Mutex
 	text strings.Builder

@@ -31,9 +31,9 @@ const (
 	firstWait = time.Second
 	lastWait  = time.Minute
 	// maxList and maxEvent are the most that is read of a page and of an event, in bytes: annotations of an object have 256 KiB at most.
-	maxList  = 64 << 20
+	maxList  = 32 << 20
 	maxEvent = 4 << 20
-	pageSize = 250
+	pageSize = 50
 	// What is asked for: metadata only, which is a tenth of a pod, where the server can give that.
 	acceptList  = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 	acceptWatch = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
@@ -152,6 +152,9 @@ func (p *Pods) list(ctx context.Context, o *PodOptions) (version string, err err
 		_ = body.Close()
 		if err != nil {
 			return "", fmt.Errorf("list the pods: %w", err)
+		}
+		for i := range page.Items {
+			page.Items[i].shorten() // before the next page comes
 		}
 		all = append(all, page.Items...)
 		version = page.Metadata.ResourceVersion

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,6 +32,7 @@ type agent struct {
 	starts, kills, stops, reloads int
 	unfinished                    int         // stops that left something undelivered, and said so
 	deaths                        []time.Time // of lives that did not end well: what they had not committed is sent again
+	harsh                         time.Time   // until then only gentle things happen, for which nothing may be repeated
 	maxRSS                        int         // KiB
 }
 
@@ -117,8 +119,8 @@ func (a *agent) stop() {
 	}
 }
 
-// play lets bad things happen to the agent until ctx ends: only gentle ones until harsh, which nothing may be repeated for.
-func (a *agent) play(ctx context.Context, harsh time.Time, configure func(variant int, broken bool), random *rand.Rand) {
+// play lets bad things happen to the agent until ctx ends.
+func (a *agent) play(ctx context.Context, configure func(variant int, broken bool), random *rand.Rand) {
 	pause := func(least, spread int) bool {
 		select {
 		case <-ctx.Done():
@@ -132,7 +134,7 @@ func (a *agent) play(ctx context.Context, harsh time.Time, configure func(varian
 			return
 		}
 		dice := random.IntN(100)
-		if time.Now().Before(harsh) {
+		if time.Now().Before(a.harsh) {
 			dice = 60 + dice*40/100
 		}
 		switch {
@@ -165,6 +167,30 @@ func (a *agent) play(ctx context.Context, harsh time.Time, configure func(varian
 			_ = a.cmd.Process.Signal(syscall.SIGHUP)
 		}
 	}
+}
+
+// endings are the times at which a life, or a flow that was restarted for a reload, ended before everything was delivered: it is sent again.
+func (a *agent) endings() []time.Time {
+	a.mu.Lock()
+	all := slices.Clone(a.deaths)
+	a.mu.Unlock()
+	text, err := os.ReadFile(filepath.Join(a.dir, "agent.log"))
+	if err != nil {
+		a.t.Error(err)
+	}
+	for l := range strings.SplitSeq(string(text), "\n") {
+		if !strings.Contains(l, "before everything was delivered") {
+			continue
+		}
+		stamp, _, _ := strings.Cut(strings.TrimPrefix(l, "time="), " ")
+		at, err := time.Parse(time.RFC3339Nano, stamp)
+		if err != nil {
+			a.t.Error(err)
+		}
+		all = append(all, at)
+	}
+	slices.SortFunc(all, time.Time.Compare)
+	return all
 }
 
 // gapReport is how kinetail says that bytes were destroyed before it could read them.

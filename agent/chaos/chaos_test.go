@@ -97,7 +97,7 @@ func TestChaos(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), length)
 	defer cancel()
-	harsh := time.Now().Add(length / 4)
+	a.harsh = time.Now().Add(length / 4)
 	var running, writing sync.WaitGroup
 	for _, w := range writers {
 		writing.Go(func() { w.run(ctx) })
@@ -111,8 +111,8 @@ func TestChaos(t *testing.T) {
 		}
 		running.Go(func() { rotate(ctx, t, own, random(uint64(10+i))) })
 	}
-	running.Go(func() { disturb(ctx, server, harsh, random(3)) })
-	a.play(ctx, harsh, configure, random(4))
+	running.Go(func() { disturb(ctx, server, a.harsh, random(3)) })
+	a.play(ctx, configure, random(4))
 	running.Wait()
 	writing.Wait()
 	for _, w := range writers {
@@ -233,9 +233,7 @@ func stored(t *testing.T, s *awslocal.Server) int64 {
 // judged reads all streams back.
 func judged(t *testing.T, a *agent, s *awslocal.Server, writers []*writer) (*judge, []*verdict) {
 	t.Helper()
-	a.mu.Lock()
-	j := newJudge(writers, append([]time.Time{}, a.deaths...))
-	a.mu.Unlock()
+	j := newJudge(writers, a.endings(), a.harsh)
 	for _, f := range flows {
 		take := func(key, shard string, data []byte, at time.Time) {
 			for _, l := range strings.Split(strings.TrimSuffix(string(data), "\n"), "\n") {
@@ -305,7 +303,7 @@ func report(t *testing.T, a *agent, s *awslocal.Server, j *judge, all []*verdict
 		sum.destroyed += v.destroyed
 		sum.torn += v.torn
 		sum.repeated += v.repeated
-		sum.early += v.early
+		sum.early = append(sum.early, v.early...)
 		disorder += len(v.disorder)
 		lost += len(v.lost)
 		rotations += n
@@ -327,8 +325,8 @@ func report(t *testing.T, a *agent, s *awslocal.Server, j *judge, all []*verdict
 			t.Errorf("%s (%s): %d lines are out of order, the first of them: %s", id, v.w.mode.name, len(v.disorder), strings.Join(v.disorder[:min(3, len(v.disorder))], "; "))
 		}
 	}
-	if sum.early > 0 {
-		t.Errorf("%d lines were repeated before anything was killed or a request's outcome was unknown", sum.early)
+	if len(sum.early) > 0 {
+		t.Errorf("%d lines were repeated before anything was killed or a request's outcome was unknown:\n%s", len(sum.early), strings.Join(sum.early[:min(len(sum.early), 20)], "\n"))
 	}
 	for _, o := range over {
 		t.Error(o)

@@ -30,9 +30,9 @@ type verdict struct {
 	written   int
 	delivered int
 	repeated  int
-	early     int // repeats before anything was killed
-	destroyed int // in no body, and never read
-	torn      int // records that are a piece of a line, of logs that are truncated
+	early     []string // repeats before anything was killed or an outcome unknown
+	destroyed int      // in no body, and never read
+	torn      int      // records that are a piece of a line, of logs that are truncated
 	disorder  []string
 	inverted  []int // the numbers of the lines in disorder
 	lost      []int
@@ -47,12 +47,13 @@ type judge struct {
 	repeats  map[string]map[int]int64 // bytes repeated, by flow and number of deaths before
 	recent   map[string]map[int]int64 // bytes that arrived shortly before the death of that number, by flow
 	deaths   []time.Time
+	harsh    time.Time // from here on outcomes may be unknown
 }
 
-func newJudge(writers []*writer, deaths []time.Time) *judge {
+func newJudge(writers []*writer, deaths []time.Time, harsh time.Time) *judge {
 	j := &judge{
 		verdicts: map[string]*verdict{}, seen: map[string]map[int]bool{}, last: map[string]int{}, repeats: map[string]map[int]int64{}, recent: map[string]map[int]int64{},
-		deaths: deaths,
+		deaths: deaths, harsh: harsh,
 	}
 	for _, w := range writers {
 		id := w.flow + "/" + w.name
@@ -80,8 +81,8 @@ func (j *judge) record(r arrival, ordered bool) {
 	}
 	if j.seen[id][n] {
 		v.repeated++
-		if before == 0 {
-			v.early++
+		if before == 0 && r.at.Before(j.harsh) {
+			v.early = append(v.early, fmt.Sprintf("%s n=%d (%d bytes, shard %s) at %s", id, n, len(r.data), r.shard, r.at.Format("15:04:05.000")))
 		}
 		j.repeats[r.flow][before] += int64(len(r.data))
 		return

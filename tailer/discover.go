@@ -311,7 +311,7 @@ func (sv *survey) precedes(e *entry, live *generation) bool {
 // create makes a generation: the newest of its chain, but for a rotated body that comes to light late.
 func (f *Follower) create(c *chain, path string, e *entry, kind string, sv *survey, now clock) *generation {
 	c.seq++
-	wall := time.Now()
+	wall := f.wall()
 	rec := checkpoint.Generation{
 		ID: newID(e.st.ctime), Flow: f.opts.Flow, Path: c.path, Names: []string{e.path}, Dev: e.st.dev, Ino: e.st.ino, Birth: e.st.birth,
 		ModTime: time.Unix(0, e.st.mtime), Compression: kind, Seen: wall, CaughtUp: wall, Seq: c.seq,

@@ -169,7 +169,10 @@ func (f *Follower) recall(rec checkpoint.Generation) {
 	}
 	// Found under a rotated name and never read: what was empty or unfinished then may have become a copy since.
 	g.unproven = rec.Offset == 0 && !slices.Contains(rec.Names, rec.Path)
-	g.grown = f.now()        // what is open at its end gets its time
+	g.grown = g.looked // what is open at its end gets its time
+	if unseen := f.lookedUntil.Sub(rec.Seen); rec.Final && unseen > 0 {
+		g.looked -= unseen // as long as somebody looked for it: restarts do not begin forget_after anew
+	}
 	g.st = version{size: -1} // whatever is seen is a change
 	g.shared.rec.Store(&rec)
 	g.shared.read = rec.Offset

@@ -22,6 +22,7 @@ type generation struct {
 	// What it is known by. key is zero when the body is not to be seen anywhere (its content was truncated away, or it is gone).
 	key     bodyKey
 	birth   int64
+	former  former   // the body that it had, while its content may still be in it
 	names   []string // where it is to be seen now
 	targets []string // what names lead to that are symbolic links
 	st      version  // at the last look
@@ -88,6 +89,17 @@ type span struct {
 	end    int64 // the last record end in it: what may be committed
 	marker checkpoint.Print
 	acked  bool
+}
+
+// former is a body that a generation has lost. Both have to agree, for the number may be given to another.
+type former struct {
+	key   bodyKey
+	birth int64
+}
+
+// isFormer says that e is the body that g had.
+func (g *generation) isFormer(e *entry) bool {
+	return g.former.birth != 0 && g.former == former{e.st.bodyKey, e.st.birth}
 }
 
 // chain is the generations of one path, older first.

@@ -143,7 +143,7 @@ func (f *Follower) age(g *generation, now clock) {
 	g.final, g.active, g.seen, g.begun = true, false, 0, nil
 	g.park(f)
 	f.remember(g, func(r *checkpoint.Generation) {
-		if r.Final = true; g.kind == "" {
+		if r.Final, r.Seen = true, f.wall(); g.kind == "" {
 			r.Size = g.size
 		}
 	})
@@ -174,6 +174,14 @@ func (f *Follower) drain(g *generation) {
 		if o.ready() {
 			f.enqueue(o)
 		}
+	}
+}
+
+// takeUp makes of a generation that was drained, because its body was gone, the one that is followed again: what comes now is not late.
+func (f *Follower) takeUp(g *generation) {
+	if g.drained && !g.final && !g.superseded() {
+		g.drained, g.ends = false, 0
+		f.remember(g, func(r *checkpoint.Generation) { r.Drained = false })
 	}
 }
 
@@ -268,7 +276,7 @@ func tenthOfFileSystem(g *generation) int64 {
 	if err := unix.Fstatfs(int(g.file.Fd()), &fs); err != nil {
 		return 1 << 62
 	}
-	return int64(fs.Blocks) / 10 * fs.Bsize
+	return int64(fs.Blocks) / 10 * max(fs.Frsize, 1) // Bsize is what is best transferred, on some a thousand times that
 }
 
 // forget drops final generations of which no file was seen for long.

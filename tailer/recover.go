@@ -84,7 +84,7 @@ func (f *Follower) giveUp(g *generation, why string) {
 	g.final = true
 	g.active = false
 	f.remember(g, func(r *checkpoint.Generation) {
-		r.Final, r.Size = true, g.read
+		r.Final, r.Size, r.Seen = true, g.read, f.wall()
 		r.Dev, r.Ino, r.Birth = 0, 0, 0 // another may be given the number
 	})
 	f.publish(g)
@@ -110,7 +110,7 @@ func (f *Follower) candidates(g *generation, sv *survey) []*entry {
 		}
 		root, _ := sv.family(e.path)
 		switch {
-		case root == g.chain.path && e.path != g.chain.path, f.linked[g] && f.isRotated(g, e.path):
+		case root == g.chain.path && (e.path != g.chain.path || g.isFormer(e)), f.linked[g] && f.isRotated(g, e.path):
 			family = append(family, e)
 		case g.recalled || e.sibling:
 			others = append(others, e)
@@ -223,6 +223,7 @@ func (f *Follower) adopt(g *generation, c *candidate, now clock) {
 		}
 	})
 	f.publish(g)
+	f.takeUp(g)
 	f.activate(g)
 }
 

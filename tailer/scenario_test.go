@@ -87,6 +87,7 @@ type world struct {
 	state   string
 	opts    Options
 	clock   clock
+	began   time.Time
 	f       *Follower
 	store   *checkpoint.Store
 	writers map[string]*os.File
@@ -114,7 +115,7 @@ type delivered struct {
 
 func newWorld(t testing.TB) *world {
 	w := &world{
-		t: t, dir: t.TempDir(), state: t.TempDir(), writers: map[string]*os.File{}, written: map[int]string{}, logs: &strings.Builder{}, clock: 1,
+		t: t, dir: t.TempDir(), state: t.TempDir(), writers: map[string]*os.File{}, written: map[int]string{}, logs: &strings.Builder{}, clock: 1, began: time.Now(),
 	}
 	w.opts = Options{
 		Flow: "test", Paths: []string{filepath.Join(w.dir, "*.log")}, StartAt: "beginning", Framer: lines{},
@@ -152,8 +153,10 @@ func (w *world) start() error {
 	w.f.protected = !w.unprotected
 	w.f.now = func() clock { return w.clock }
 	for _, g := range w.f.gens { // it was opened under the real clock
-		g.grown, g.looked = w.clock, w.clock
+		g.looked += w.clock - g.grown
+		g.grown = w.clock
 	}
+	w.f.wall = func() time.Time { return w.began.Add(w.clock) }
 	w.f.took = func(time.Time) time.Duration { return 0 }
 	return w.poll()
 }

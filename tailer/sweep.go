@@ -141,6 +141,8 @@ func (f *Follower) locate(g *generation, sv *survey, now clock) {
 		g.lost, g.nameless, g.looked = 0, 0, now
 		f.rename(g, names)
 		f.followLink(g, at)
+		f.stillSeen(g)
+		f.takeUp(g)
 		f.bodies[g.key] = g
 		f.inspect(g, &at.st, sv, now)
 	case f.unsure(g, sv):
@@ -168,6 +170,16 @@ func (f *Follower) locate(g *generation, sv *survey, now clock) {
 	}
 }
 
+// stillSeen remembers now and then that a file of a final generation is there.
+func (f *Follower) stillSeen(g *generation) {
+	if !g.final {
+		return
+	}
+	if d := f.wall().Sub(g.rec().Seen); d < 0 || d > f.opts.ForgetAfter/32 {
+		f.remember(g, func(r *checkpoint.Generation) { r.Seen = f.wall() })
+	}
+}
+
 // plausible says whether g can be at e: a body of which nothing is known but its number (which another may have been given in the same
 // tick of the file system's clock) is not looked for under other files' names.
 func (sv *survey) plausible(g *generation, e *entry) bool {
@@ -182,6 +194,9 @@ func (sv *survey) plausible(g *generation, e *entry) bool {
 func (f *Follower) unbody(g *generation) {
 	if f.bodies[g.key] == g {
 		delete(f.bodies, g.key)
+	}
+	if g.key != (bodyKey{}) {
+		g.former = former{g.key, g.birth}
 	}
 	g.key = bodyKey{}
 }
@@ -333,7 +348,7 @@ func (f *Follower) inspect(g *generation, st *stat, sv *survey, now clock) {
 				clear(f.ignored) // a copy that is shorter than what was seen last, which nobody can have now, is news
 			}
 			f.lose(g, "its content was truncated away", now)
-			g.birth = 0
+			g.birth, g.former = 0, former{}
 			f.remember(g, func(r *checkpoint.Generation) { r.Dev, r.Ino, r.Birth = 0, 0, 0 })
 			return
 		}
@@ -342,6 +357,7 @@ func (f *Follower) inspect(g *generation, st *stat, sv *survey, now clock) {
 		g.grown = now
 		if g.drained && g.kind == "" {
 			g.final = false
+			f.takeUp(g)
 		}
 	}
 	if g.kind == "" {
@@ -356,7 +372,7 @@ func (f *Follower) inspect(g *generation, st *stat, sv *survey, now clock) {
 	}
 	f.remember(g, func(r *checkpoint.Generation) {
 		r.Dev, r.Ino, r.Birth = g.key.dev, g.key.ino, g.birth
-		r.ModTime, r.Seen, r.Final = time.Unix(0, st.mtime), time.Now(), g.final
+		r.ModTime, r.Seen, r.Final = time.Unix(0, st.mtime), f.wall(), g.final
 		r.Size = max(st.size, g.seen)
 		if g.kind != "" {
 			r.Size = max(g.sure(), r.Offset)

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -68,12 +69,14 @@ func send(t testing.TB, dir string, a lane.Aggregator, size int, records [][2]st
 		t.Fatal(err)
 	}
 	defer e.Close()
-	p := &pipeline.Payloads{Batch: &tailer.Batch{Ack: tailer.NewAck(func() {}), Records: make([]tailer.Record, len(records))}}
-	for i, r := range records {
-		p.Items = append(p.Items, pipeline.Payload{Key: []byte(r[0]), Data: []byte(r[1]), Record: i})
-	}
-	if err := e.Put(t.Context(), p); err != nil {
-		t.Fatal(err)
+	for batch := range slices.Chunk(records, 600) {
+		p := &pipeline.Payloads{Batch: &tailer.Batch{Ack: tailer.NewAck(func() {}), Records: make([]tailer.Record, len(batch))}}
+		for i, r := range batch {
+			p.Items = append(p.Items, pipeline.Payload{Key: []byte(r[0]), Data: []byte(r[1]), Record: i})
+		}
+		if err := e.Put(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := e.Flush(t.Context()); err != nil {
 		t.Fatal(err)
@@ -166,7 +169,7 @@ func TestLines(t *testing.T) {
 func TestBacklog(t *testing.T) {
 	var records [][2]string
 	var all []byte
-	for i := range 2000 {
+	for i := range 10_000 {
 		line := fmt.Appendf(nil, "%d %s\n", i, bytes.Repeat([]byte("x"), i%500))
 		records, all = append(records, [2]string{"", string(line)}), append(all, line...)
 	}

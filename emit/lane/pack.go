@@ -394,6 +394,9 @@ func (e *Engine) takeLoose(r *request, ports []*Port, now time.Time) {
 		if e.joining && !e.worth(r, ports, len(e.lanes), now) {
 			return
 		}
+		if e.joining && q.bytes >= int64(e.o.AggregateSize) && !e.fits(r, e.o.AggregateSize) {
+			return // the next request begins with a whole unit, which may be sent from where it stands
+		}
 		i, ok := e.nextLane(&open)
 		if !ok {
 			return

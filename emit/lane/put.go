@@ -182,10 +182,10 @@ func (p *Port) take(t *taking) (need int64) {
 		runs := e.joining && len(key) == 0
 		c := q.newest
 		if c == nil || !c.fits(n) {
-			kind := kindFor(n, runs, t)
+			kind := kindFor(n, runs, q, t)
 			paid := p.pay(kind.cost())
-			if !paid && kind == longRuns {
-				kind = shortRuns // for want of memory
+			if !paid && kind == longRuns && (q.bytes < long || kind.cost() > p.o.Memory.Most()) {
+				kind = shortRuns // for want of memory; behind a backlog it can wait
 				paid = p.pay(kind.cost())
 			}
 			if !paid {
@@ -214,7 +214,7 @@ func (p *Port) take(t *taking) (need int64) {
 			r.origin, r.hash = t.origin, hash
 			r.start, r.end, r.part = raw.Start, raw.End, raw.Part
 			q.pushBack(r)
-			if runs && cap(c.marks) > 0 {
+			if runs && len(c.marks) > 0 {
 				c.begin(r, raw)
 				run = r
 			}

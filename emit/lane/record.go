@@ -116,7 +116,8 @@ type chunk struct {
 	used    int    // bytes of data
 	limit   int    // bytes of data that are used at most
 	records []Record
-	marks   []mark // of the records in runs
+	marks   []mark // of the records in runs; those in use are never changed, as data
+	marked  int    // marks in use
 	live    int    // records and runs that are not acknowledged yet
 	owner   *queue // whose newest chunk it is or was
 	kind    *chunkKind
@@ -141,7 +142,7 @@ var (
 	// shortRuns is for a few records without a key.
 	shortRuns = &chunkKind{bytes: 16 << 10, records: 64, marks: 128}
 	// longRuns is for many: one holds what an aggregate of the usual size has, which is then sent from where it is. It is of whole pages of the heap.
-	longRuns = &chunkKind{bytes: 56 << 10, records: 32, marks: 512}
+	longRuns = &chunkKind{bytes: 56 << 10, records: 128, marks: 512}
 )
 
 // long is from how many bytes on a Put is worth longRuns.
@@ -156,17 +157,18 @@ func (k *chunkKind) get() *chunk {
 	if c, ok := k.pool.Get().(*chunk); ok {
 		return c
 	}
-	return &chunk{data: make([]byte, k.bytes), records: make([]Record, 0, k.records), marks: make([]mark, 0, k.marks), kind: k}
+	return &chunk{data: make([]byte, k.bytes), records: make([]Record, 0, k.records), marks: make([]mark, k.marks), kind: k}
 }
 
-// kindFor is the kind of a chunk that a record of n bytes goes into, and perhaps more of its Put; one that is larger than usual has it to itself.
-func kindFor(n int, runs bool, t *taking) *chunkKind {
+// kindFor is the kind of a chunk for the end of q that a record of n bytes goes into, and what comes after it; one that is larger than usual has it to
+// itself. Behind a backlog all are of the long kind, so that aggregates go on to begin where chunks do.
+func kindFor(n int, runs bool, q *queue, t *taking) *chunkKind {
 	switch {
 	case n > singles.bytes:
 		return &chunkKind{bytes: n, records: 1}
 	case !runs:
 		return singles
-	case t.atLeast(long):
+	case q.bytes >= long || t.atLeast(long):
 		return longRuns
 	}
 	return shortRuns
@@ -176,7 +178,7 @@ func (c *chunk) cost() int64 { return c.kind.cost() }
 
 // fits says whether a record of n bytes has room, by itself or in a run.
 func (c *chunk) fits(n int) bool {
-	return len(c.records) < cap(c.records) && n <= c.limit-c.used && (len(c.marks) < cap(c.marks) || cap(c.marks) == 0)
+	return len(c.records) < cap(c.records) && n <= c.limit-c.used && (c.marked < len(c.marks) || len(c.marks) == 0)
 }
 
 // add copies key and data. There must be room: the records never move.
@@ -192,14 +194,20 @@ func (c *chunk) add(key, data []byte) *Record {
 
 // begin makes of r, which was added last and is raw, a run that can be extended.
 func (c *chunk) begin(r *Record, raw *tailer.Record) {
-	r.mark = uint16(len(c.marks)) // #nosec G115 -- 512 at most
-	c.marks = append(c.marks, mark{raw.Start, raw.End, uint32(c.used), raw.Part})
+	r.mark = uint16(c.marked) // #nosec G115 -- 512 at most
+	c.place(raw)
+}
+
+// place marks the record that was added last.
+func (c *chunk) place(raw *tailer.Record) {
+	c.marks[c.marked] = mark{raw.Start, raw.End, uint32(c.used), raw.Part}
+	c.marked++
 }
 
 // extend copies data into r, the run that was added last. There must be room.
 func (c *chunk) extend(r *Record, data []byte, raw *tailer.Record) {
 	c.used += copy(c.data[c.used:], data)
-	c.marks = append(c.marks, mark{raw.Start, raw.End, uint32(c.used), raw.Part})
+	c.place(raw)
 	r.n++
 	r.size += uint32(len(data))
 	r.end = raw.End
@@ -223,6 +231,6 @@ func (c *chunk) recycle() {
 		return
 	}
 	clear(c.records)
-	c.used, c.records, c.marks, c.owner = 0, c.records[:0], c.marks[:0], nil
+	c.used, c.records, c.marked, c.owner = 0, c.records[:0], 0, nil
 	c.kind.pool.Put(c)
 }

@@ -3,73 +3,73 @@ package agent
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/kinetail/kinetail/agent/config"
 )
 
-// lastGoodDir is where the last configuration that ran is kept, below state_dir.
-const lastGoodDir = "last-good"
+// lastGoodDir is where the last configuration that ran is kept, below state_dir; one that is being written and the one before it are beside it.
+const (
+	lastGoodDir = "last-good"
+	beingKept   = ".new"
+	keptBefore  = ".old"
+)
 
 // LastGood is the directory with the last configuration that ran, or "" if there is none.
 func LastGood(stateDir string) string {
 	dir := filepath.Join(stateDir, lastGoodDir)
-	if entries, err := os.ReadDir(dir); err != nil || len(entries) == 0 {
-		return ""
-	}
-	return dir
-}
-
-// RememberGood copies the configuration at path (a file or a directory) below state_dir, in place of the last one. The
-// copy is complete before it replaces the old one.
-func RememberGood(path, stateDir string) error {
-	files := []string{path}
-	if info, err := os.Stat(path); err != nil {
-		return fmt.Errorf("remember the configuration: %w", err)
-	} else if info.IsDir() {
-		files = files[:0]
-		for _, pattern := range []string{"*.hcl", "*.hcl.json"} {
-			matches, err := filepath.Glob(filepath.Join(path, pattern))
-			if err != nil {
-				return fmt.Errorf("remember the configuration: %w", err)
-			}
-			files = append(files, matches...)
+	for _, dir := range []string{dir, dir + keptBefore} { // the process may have ended between two renames
+		if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+			return dir
 		}
 	}
-	dir := filepath.Join(stateDir, lastGoodDir)
-	fresh := dir + ".new"
-	if err := os.RemoveAll(fresh); err != nil {
-		return fmt.Errorf("remember the configuration: %w", err)
-	}
-	if err := os.MkdirAll(fresh, 0o700); err != nil {
-		return fmt.Errorf("remember the configuration: %w", err)
-	}
-	for _, f := range files {
-		if err := copyConfig(f, fresh); err != nil {
-			return fmt.Errorf("remember the configuration: %w", err)
-		}
-	}
-	if err := os.RemoveAll(dir); err != nil {
-		return fmt.Errorf("remember the configuration: %w", err)
-	}
-	if err := os.Rename(fresh, dir); err != nil {
-		return fmt.Errorf("remember the configuration: %w", err)
-	}
-	return nil
+	return ""
 }
 
-func copyConfig(file, dir string) error {
-	text, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // removed since it was listed
+// RememberGood keeps a configuration below its state_dir, in place of the last one: the files as they were when they were read, for by now they may
+// be others. It is complete before it replaces the old one.
+func RememberGood(cfg *config.Config) error {
+	dir := filepath.Join(cfg.Agent.StateDir, lastGoodDir)
+	fresh, old := dir+beingKept, dir+keptBefore
+	err := os.RemoveAll(fresh)
+	if err == nil {
+		err = os.MkdirAll(fresh, 0o700)
+	}
+	for i := 0; err == nil && i < len(cfg.Sources); i++ {
+		err = keep(&cfg.Sources[i], fresh)
+	}
+	if err == nil && LastGood(cfg.Agent.StateDir) == dir {
+		if err = os.RemoveAll(old); err == nil {
+			err = os.Rename(dir, old)
+		}
+	}
+	if err == nil {
+		err = os.RemoveAll(dir) // it is empty, if it is there
+	}
+	if err == nil {
+		err = os.Rename(fresh, dir)
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("remember the configuration: %w", err)
 	}
-	name := filepath.Base(file)
+	return os.RemoveAll(old)
+}
+
+// keep writes a file that outlives a power cut.
+func keep(s *config.Source, dir string) (err error) {
+	name := filepath.Base(s.Name)
 	if !strings.HasSuffix(name, ".hcl") && !strings.HasSuffix(name, ".hcl.json") {
 		name += ".hcl" // a single file may be called anything; a directory's files may not
 	}
-	return os.WriteFile(filepath.Join(dir, name), text, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if _, err := f.Write(s.Text); err != nil {
+		return err
+	}
+	return f.Sync()
 }

@@ -48,7 +48,7 @@ func rememberGood(log *slog.Logger, f runFlags, cfg *config.Config) {
 	if f.dryRun || f.once {
 		return
 	}
-	if err := agent.RememberGood(f.path, cfg.Agent.StateDir); err != nil {
+	if err := agent.RememberGood(cfg); err != nil {
 		log.Warn("if the configuration becomes wrong, there will be no older one to run with", "error", err)
 	}
 }

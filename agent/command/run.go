@@ -35,6 +35,7 @@ type runFlags struct {
 	inspect  bool
 	metadata *metadata.Store
 	level    *slog.LevelVar // of the agent's log
+	hangup   chan os.Signal // SIGHUP
 }
 
 // done is what became of the records that the log reports.
@@ -93,6 +94,9 @@ func run(cmd *cobra.Command, f runFlags) error {
 		in = os.Stdin
 	}
 	f.metadata = &metadata.Store{}
+	f.hangup = make(chan os.Signal, 1)
+	signal.Notify(f.hangup, syscall.SIGHUP) // from now on: it would end a process that has just begun
+	defer signal.Stop(f.hangup)
 	cfg, configError, err := loadToRun(cmd, f)
 	if err != nil {
 		return err
@@ -173,9 +177,6 @@ func runAgent(ctx context.Context, cmd *cobra.Command, f runFlags, a *agent.Agen
 
 // watch reports every 30 s, draws progress, and reloads on SIGHUP, until helpers ends. running is the context of the flows.
 func watch(helpers, running context.Context, cmd *cobra.Command, f runFlags, a *agent.Agent, m *manager, log *slog.Logger) {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
 	report := time.NewTicker(reportEvery)
 	defer report.Stop()
 	line := newLiveLine(cmd.ErrOrStderr())
@@ -214,7 +215,7 @@ func watch(helpers, running context.Context, cmd *cobra.Command, f runFlags, a *
 			forgetPages()
 		case <-draw:
 			line.set("%s", onceProgress(a.Snapshot(), started))
-		case <-hup:
+		case <-f.hangup:
 			if running.Err() == nil {
 				m.reloading()
 				reload(running, f, a, log)

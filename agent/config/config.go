@@ -25,8 +25,16 @@ type Config struct {
 	Known *Known
 	// Kubernetes is the kubernetes block.
 	Kubernetes Kubernetes
-	roots      map[string]map[string]func() record.Value // as in Options
-	pods       expr.Pods                                 // as in Options
+	// Sources are the files that it was read from, tests left out, as they were then.
+	Sources []Source
+	roots   map[string]map[string]func() record.Value // as in Options
+	pods    expr.Pods                                 // as in Options
+}
+
+// Source is a file of a configuration.
+type Source struct {
+	Name string // with its directory, if it was in one
+	Text []byte
 }
 
 // Agent is the agent block.

@@ -71,6 +71,7 @@ func load(sources sources, problems hcl.Diagnostics, opts Options, diags *Diagno
 	d.add(problems...)
 	whole := !problems.HasErrors() // with a part missing, nothing can be said to be missing
 	var bodies, tests []hcl.Body
+	var read []Source
 	for _, src := range sources.files {
 		file, problems, understood := parse(src)
 		d.add(problems...)
@@ -82,6 +83,7 @@ func load(sources sources, problems hcl.Diagnostics, opts Options, diags *Diagno
 			tests = append(tests, file.Body)
 		default:
 			bodies = append(bodies, file.Body)
+			read = append(read, Source{src.name, src.text})
 		}
 	}
 	cfg := d.config(bodies, tests, whole)
@@ -89,6 +91,7 @@ func load(sources sources, problems hcl.Diagnostics, opts Options, diags *Diagno
 	if diags.HasErrors() {
 		return nil, diags
 	}
+	cfg.Sources = read
 	for _, f := range cfg.Flows {
 		f.Digest = digest(f, cfg.Locals, diags.Files)
 	}

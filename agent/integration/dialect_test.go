@@ -54,7 +54,7 @@ func TestCBOR(t *testing.T) {
 			}
 			in.Len = len(want)
 			stored := 0
-			in.Result = func(_ int, r wire.Result) {
+			in.Result = func(_ int, r *wire.Result) {
 				if len(r.Code) == 0 && strings.HasPrefix(string(r.Shard), "shardId-") {
 					stored++
 				}

@@ -48,7 +48,7 @@ func (v *verifier) kinesis(ctx context.Context) {
 			Record: func(i int) wire.Record {
 				return wire.Record{Data: records[i].Data, Key: []byte(*records[i].PartitionKey)}
 			},
-			Result: func(int, wire.Result) { results++ },
+			Result: func(int, *wire.Result) { results++ },
 		})
 		return results, err
 	}

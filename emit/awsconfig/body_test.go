@@ -92,7 +92,7 @@ func TestAnswersBeforeTheBodyIsRead(t *testing.T) {
 		err := stream.Put(t.Context(), &wire.Request{
 			Len:    500,
 			Record: func(int) wire.Record { return wire.Record{Data: data, Key: []byte("a")} },
-			Result: func(int, wire.Result) { t.Error("a result") },
+			Result: func(int, *wire.Result) { t.Error("a result") },
 		})
 		if retry.Classify(err).Class == retry.None {
 			t.Fatal("it was accepted")

@@ -47,7 +47,7 @@ func put(t *testing.T, c *client) (took time.Duration, err error) {
 	err = stream.Put(t.Context(), &wire.Request{
 		Len:    20,
 		Record: func(int) wire.Record { return wire.Record{Data: data, Key: []byte("a")} },
-		Result: func(int, wire.Result) {},
+		Result: func(int, *wire.Result) {},
 	})
 	return time.Since(start), err
 }

@@ -47,7 +47,7 @@ func (s *sender) Send(ctx context.Context, units []lane.Unit, verdicts []retry.F
 			}
 			return wire.Record{Data: u.Data, Key: u.Key}
 		},
-		Result: func(i int, r wire.Result) {
+		Result: func(i int, r *wire.Result) {
 			if len(r.Code) > 0 {
 				verdicts[i] = retry.Record(string(r.Code), string(r.Message))
 			}
@@ -77,7 +77,10 @@ type landing struct {
 // look compares where a record is with where the map has it, and says whether what is in it has to be looked at.
 func (s *sender) look(u *lane.Unit, shard []byte) (closer bool) {
 	// Records that have no key need no look: their key is made up, and those with keys tell enough.
-	if m := s.shards.newest.Load(); m != nil && len(u.First.Key()) > 0 && m.shards[m.Lane(u.First.Hash())].ID != string(shard) {
+	if !u.Keyed() {
+		return u.Explicit
+	}
+	if m := s.shards.newest.Load(); m != nil && m.shards[m.Lane(u.First.Hash())].ID != string(shard) {
 		s.shards.wrong()
 	}
 	return u.Explicit

@@ -107,7 +107,7 @@ func (e *Engine) try(r *request, units []Unit) bool {
 	case fault.Class == retry.None:
 		all := true
 		for i := range units {
-			v := verdicts[i]
+			v := &verdicts[i]
 			if v.Class == retry.Data {
 				r.suspect = true
 			}
@@ -116,7 +116,7 @@ func (e *Engine) try(r *request, units []Unit) bool {
 				continue
 			}
 			r.accepted = r.accepted || v.Class == retry.None
-			all = r.decide(units[i:i+1], v) && all
+			all = r.decide(units[i:i+1], *v) && all
 		}
 		return all
 	case fault.Class != retry.Data:
@@ -151,6 +151,11 @@ func sizeOf(units []Unit) int {
 // divide sends an aggregate that was refused as two. Under Ordered the second waits until the first is accepted, for both may hold the
 // same key.
 func (e *Engine) divide(r *request, u *Unit) bool {
+	if !r.divided {
+		r.divided = true
+		r.apart = append(r.apart, r.done...)
+		r.done = r.apart
+	}
 	left, right := Unit{Lane: u.Lane, lent: u.lent}, Unit{Lane: u.Lane, lent: u.lent}
 	n := 0
 	for rec := u.First; rec != nil; {
@@ -182,7 +187,12 @@ func (e *Engine) divide(r *request, u *Unit) bool {
 func (r *request) decide(units []Unit, v retry.Fault) bool {
 	for i := range units {
 		units[i].verdict = v
-		r.done = append(r.done, units[i])
+	}
+	if r.divided {
+		r.apart = append(r.apart, units...)
+		r.done = r.apart
+	} else {
+		r.done = r.units[:len(r.done)+len(units)] // which these are the next of
 	}
 	return v.Class == retry.None
 }

@@ -282,8 +282,9 @@ func (e *Engine) fits(r *request, n int) bool {
 
 // append makes a new unit of one record.
 func (e *Engine) append(r *request, rec *Record, i int) *Unit {
-	r.units = append(r.units, Unit{Lane: i})
+	r.units = slices.Grow(r.units, 1)[:len(r.units)+1] // zero, for free has cleared it
 	u := &r.units[len(r.units)-1]
+	u.Lane = i
 	e.join(r, u, rec, int(rec.size))
 	return u
 }

@@ -30,6 +30,9 @@ type Unit struct {
 	own     bool // the verdict is about the flow's record alone, and holds up nobody else
 }
 
+// Keyed says that the records have keys of their own.
+func (u *Unit) Keyed() bool { return u.lent == nil }
+
 func (u *Unit) add(r *Record, size int) {
 	if u.First == nil {
 		u.First = r
@@ -56,7 +59,9 @@ func (u *Unit) Whole() (data []byte, ok bool) {
 // request is what is sent at once.
 type request struct {
 	units    []Unit // as packed
-	done     []Unit // with their verdicts; more than units where aggregates had to be divided
+	done     []Unit // with their verdicts: the first of units, or more of them, in apart, where aggregates had to be divided
+	apart    []Unit
+	divided  bool
 	verdicts []retry.Fault
 	arenas   []*[]byte    // lent while it is carried: what the aggregates are in
 	busy     []int        // lanes whose keyed records are in it
@@ -84,11 +89,11 @@ func newRequest() *request { return requests.Get().(*request) }
 // free gives the request back for another.
 func (r *request) free() {
 	clear(r.units)
-	clear(r.done)
+	clear(r.apart)
 	clear(r.verdicts)
 	clear(r.seen)
 	*r = request{
-		units: r.units[:0], done: r.done[:0], verdicts: r.verdicts[:0], busy: r.busy[:0], seen: r.seen, arenas: r.arenas[:0],
+		units: r.units[:0], apart: r.apart[:0], verdicts: r.verdicts[:0], busy: r.busy[:0], seen: r.seen, arenas: r.arenas[:0],
 	}
 	requests.Put(r)
 }

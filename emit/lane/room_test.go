@@ -41,6 +41,7 @@ func TestRequestsInFlightHaveTheirRoom(t *testing.T) {
 		b.settled(50)
 		a.flush()
 		a.settled(200)
+		synctest.Wait() // it is given back after the acknowledgements
 		if used := a.engine.e.o.Bodies.Used(); used != 0 {
 			t.Errorf("%d bytes are still taken for bodies", used)
 		}

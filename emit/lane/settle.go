@@ -67,7 +67,10 @@ func (e *Engine) sort(r *request, now time.Time) settled {
 	single := int64(0)       // units of one record of r.port
 	some := false
 	// Who overtakes whom matters only where something failed and order is not kept anyway.
-	overtaking := !e.o.Ordered && slices.ContainsFunc(r.done, func(u Unit) bool { return u.verdict.Class != retry.None })
+	overtaking := false
+	for i := range r.done {
+		overtaking = overtaking || !e.o.Ordered && r.done[i].verdict.Class != retry.None
+	}
 	clear(r.seen) // from here on: keys of which a later record was accepted
 	for i := len(r.done) - 1; i >= 0; i-- {
 		u := &r.done[i]

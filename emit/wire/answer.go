@@ -68,22 +68,27 @@ func text(v *fastjson.Value, name string, same map[string]*string) (*string, err
 	return &s, nil
 }
 
-// parsePutRecords tells the shard, or code and message, of each record. Sequence numbers are left out: nobody asks for them.
-func parsePutRecords(answer []byte, each func(Result)) error {
-	return results(answer, "Records", func(int) {}, func(_ int, v *fastjson.Value) (err error) {
-		var r Result
-		if r.Code, err = bytesOf(v, "ErrorCode"); err != nil {
+// parsePutRecords tells the shard, or code and message, of each record, and how many results there are. Sequence numbers are left out: nobody asks
+// for them.
+func parsePutRecords(answer []byte, r *Request) (n int, err error) {
+	one := &Result{}
+	err = results(answer, "Records", func(all int) { n = all }, func(i int, v *fastjson.Value) (err error) {
+		*one = Result{}
+		if one.Code, err = bytesOf(v, "ErrorCode"); err != nil {
 			return err
 		}
-		if r.Message, err = bytesOf(v, "ErrorMessage"); err != nil {
+		if one.Message, err = bytesOf(v, "ErrorMessage"); err != nil {
 			return err
 		}
-		if r.Shard, err = bytesOf(v, "ShardId"); err != nil {
+		if one.Shard, err = bytesOf(v, "ShardId"); err != nil {
 			return err
 		}
-		each(r)
+		if i < r.Len {
+			r.Result(i, one)
+		}
 		return nil
 	})
+	return n, err
 }
 
 // parsePutRecordBatch fills in code and message of each record. Record ids are left out: nobody asks for them.

@@ -47,19 +47,6 @@ func appendTextCBOR(b, s []byte) []byte {
 	return append(appendHead(b, majorText, len(s)), s...)
 }
 
-// sizeCBOR is about how long the body is without what goes into it by reference, in bytes.
-func sizeCBOR(r *Request) int {
-	size := overhead
-	for i := range r.Len {
-		one := r.Record(i)
-		size += overhead + len(one.Key)
-		if len(one.Data) < byReference {
-			size += len(one.Data)
-		}
-	}
-	return size
-}
-
 // writePutRecordsCBOR writes the body of a PutRecords call.
 func writePutRecordsCBOR(w *bodyWriter, name, arn *string, r *Request) {
 	members := 1
@@ -227,29 +214,30 @@ func (d *decoder) skip(depth int) {
 	}
 }
 
-// parsePutRecordsCBOR tells the shard, or code and message, of each record, as parsePutRecords does.
-func parsePutRecordsCBOR(answer []byte, each func(Result)) error {
+// parsePutRecordsCBOR tells the shard, or code and message, of each record, and how many results there are, as parsePutRecords does.
+func parsePutRecordsCBOR(answer []byte, r *Request) (n int, err error) {
 	d := &decoder{b: answer}
 	found := false
+	one := &Result{}
 	d.each(majorMap, func(int) {
 		if string(d.bytes(majorText)) != "Records" {
 			d.skip(0)
 			return
 		}
-		found = d.each(majorList, func(int) {
-			var r Result
-			if !d.each(majorMap, func(int) { d.result(&r) }) {
+		found = d.each(majorList, func(i int) {
+			*one = Result{}
+			if !d.each(majorMap, func(int) { d.result(one) }) {
 				d.fail()
 			}
-			if d.err == nil {
-				each(r)
+			if n = i + 1; d.err == nil && i < r.Len {
+				r.Result(i, one)
 			}
 		})
 	})
 	if d.err == nil && !found {
-		return errNoRecords
+		return n, errNoRecords
 	}
-	return d.err
+	return n, d.err
 }
 
 var errNoRecords = errors.New("it has no Records")

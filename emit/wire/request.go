@@ -13,16 +13,6 @@ const overhead = 128
 // jsonType is what the services call awsJson1.1.
 const jsonType = "application/x-amz-json-1.1"
 
-// sizeJSON is about how long the body is, in bytes.
-func sizeJSON(r *Request) int {
-	size := overhead
-	for i := range r.Len {
-		one := r.Record(i)
-		size += base64.StdEncoding.EncodedLen(len(one.Data)) + len(one.Key) + overhead
-	}
-	return size
-}
-
 // putRecordBatchSize is about how long the body is, in bytes.
 func putRecordBatchSize(in *awscall.PutRecordBatchInput) int {
 	size := overhead

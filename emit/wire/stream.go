@@ -45,6 +45,7 @@ type Stream struct {
 	signer      *v4.Signer
 	head        atomic.Pointer[head]
 	dialect     dialect
+	size        atomic.Int64 // of what was copied into the last body, in bytes: the next one is about as large
 }
 
 // NewStream makes a stream of its name or its ARN; one is nil.
@@ -66,7 +67,7 @@ type Result struct{ Shard, Code, Message []byte }
 type Request struct {
 	Len    int
 	Record func(i int) Record // may be asked for each several times
-	Result func(i int, r Result)
+	Result func(i int, r *Result)
 }
 
 // Put sends a request and tells Result what the answer says of each record, in their order. After an error that has no meaning.
@@ -105,17 +106,14 @@ func (s *Stream) put(ctx context.Context, r *Request, cbor bool) error {
 		return s.judge(ctx, resp, identity, cbor)
 	}
 	n := 0
-	each := func(one Result) {
-		if n < r.Len {
-			r.Result(n, one)
+	err = read(resp, func(answer []byte) (err error) {
+		if isCBOR(resp.Header) {
+			n, err = parsePutRecordsCBOR(answer, r)
+			return s.dialect.understand(err)
 		}
-		n++
-	}
-	if isCBOR(resp.Header) {
-		err = read(resp, func(b []byte) error { return s.dialect.understand(parsePutRecordsCBOR(b, each)) })
-	} else {
-		err = read(resp, func(b []byte) error { return parsePutRecords(b, each) })
-	}
+		n, err = parsePutRecords(answer, r)
+		return err
+	})
 	if err != nil {
 		return failed(answered(resp, err))
 	}
@@ -139,10 +137,14 @@ func answered(resp *http.Response, err error) error {
 }
 
 func (s *Stream) newBody(r *Request, cbor bool) (body *Body, kind string) {
+	last := int(s.size.Load())
 	if cbor {
-		return newBody(sizeCBOR(r), func(w *bodyWriter) { writePutRecordsCBOR(w, s.name, s.arn, r) }), cborType
+		body, kind = newBody(last+last/8, func(w *bodyWriter) { writePutRecordsCBOR(w, s.name, s.arn, r) }), cborType
+	} else {
+		body, kind = newBody(last+last/8, func(w *bodyWriter) { w.small = appendPutRecords(w.small, s.name, s.arn, r) }), jsonType
 	}
-	return newBody(sizeJSON(r), func(w *bodyWriter) { w.small = appendPutRecords(w.small, s.name, s.arn, r) }), jsonType
+	s.size.Store(int64(len(*body.small)))
+	return body, kind
 }
 
 // send signs a request and sends it.

@@ -225,7 +225,7 @@ func TestAnswersBeforeTheBodyIsRead(t *testing.T) {
 		err := stream.Put(t.Context(), &Request{
 			Len:    500,
 			Record: func(i int) Record { return Record{Data: data, Key: []byte("a")} },
-			Result: func(int, Result) { t.Error("a result") },
+			Result: func(int, *Result) { t.Error("a result") },
 		})
 		if f := retry.Classify(err); f.Class == retry.None {
 			t.Fatalf("%+v", f)

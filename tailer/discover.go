@@ -1,6 +1,7 @@
 package tailer
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -364,8 +365,11 @@ func (f *Follower) admit(g *generation, e *entry, atEnd bool, now clock) {
 	f.remember(g, func(*checkpoint.Generation) {})
 }
 
-// lastLineEnd is the offset behind the last line feed before end; 0 when there is none.
-func lastLineEnd(r io.ReaderAt, end int64) (int64, error) {
+// lastLineEnd is the offset behind the last line feed before end; 0 when there is none. feed is what a line feed is, at multiples of its length; where
+// it is nil, it is one byte, with the zero that follows it in UTF-16.
+func lastLineEnd(r io.ReaderAt, end int64, feed []byte) (int64, error) {
+	unit := int64(max(1, len(feed)))
+	end -= end % unit
 	buf := make([]byte, 64<<10)
 	for end > 0 {
 		n := min(end, int64(len(buf)))
@@ -373,12 +377,12 @@ func lastLineEnd(r io.ReaderAt, end int64) (int64, error) {
 		if err != nil {
 			return 0, fmt.Errorf("look for the last line end: %w", err)
 		}
-		for i := got - 1; i >= 0; i-- {
-			if buf[i] != '\n' {
+		for i := (int64(got)/unit - 1) * unit; i >= 0; i -= unit {
+			if feed != nil && !bytes.Equal(buf[i:i+unit], feed) || feed == nil && buf[i] != '\n' {
 				continue
 			}
-			pos := end - n + int64(i) + 1
-			if i+1 < got && buf[i+1] == 0 && pos%2 == 1 {
+			pos := end - n + i + unit
+			if feed == nil && i+1 < int64(got) && buf[i+1] == 0 && pos%2 == 1 {
 				pos++ // UTF-16, little endian
 			}
 			return pos, nil

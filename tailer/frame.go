@@ -27,6 +27,12 @@ type Headed interface {
 	Header(raw []byte) (text []byte, ok bool)
 }
 
+// Wide is a Framer of text in code units of more than a byte, in which a byte that looks like a line feed may be half of a character.
+type Wide interface {
+	// LineFeed is what a line feed is, given what the generation begins with. It is found at multiples of its length.
+	LineFeed(begin []byte) []byte
+}
+
 // Framer finds the records in the raw bytes of a generation. It keeps nothing between calls, so nothing needs to be held
 // for an idle file: whatever was not consumed is given to it again, from the same byte on, when there is more.
 //

@@ -91,7 +91,7 @@ func repositionAt(rec checkpoint.Generation, path string, to int64, symlinks str
 	if to == AtEnd {
 		to = m.Size
 	}
-	if m.To, err = lastLineEnd(r, to); err != nil {
+	if m.To, err = lastLineEnd(r, to, nil); err != nil {
 		return fail(err)
 	}
 	if m.Lines, m.Exact, err = countLines(r, min(m.From, m.To), min(max(m.From, m.To), m.Size)); err != nil {

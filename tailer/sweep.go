@@ -431,7 +431,16 @@ func (f *Follower) begin(g *generation, st *stat) (bool, error) {
 	}
 	if rec.Marker.Len == 0 && rec.Offset > 0 {
 		// It could not be read when it was found: the offset is its size then.
-		pos, err := lastLineEnd(r, min(rec.Offset, st.size))
+		feed := []byte{'\n'}
+		if wide, ok := f.opts.Framer.(Wide); ok {
+			var begin [headSize]byte
+			n, err := readFull(r, begin[:], 0)
+			if err != nil {
+				return false, err
+			}
+			feed = wide.LineFeed(begin[:n])
+		}
+		pos, err := lastLineEnd(r, min(rec.Offset, st.size), feed)
 		if err != nil {
 			return false, err
 		}

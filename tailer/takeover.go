@@ -89,7 +89,7 @@ func TakeOver(flow string, b Body, offset int64, seq uint64, done bool, symlinks
 		if offset > st.size {
 			return fail(fmt.Errorf("%w: it has %d bytes, fewer than were read of it", ErrNoBody, st.size))
 		}
-		if rec.Offset, err = lastLineEnd(file, offset); err != nil {
+		if rec.Offset, err = lastLineEnd(file, offset, nil); err != nil {
 			return fail(err)
 		}
 		rec.Size = st.size

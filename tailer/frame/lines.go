@@ -85,6 +85,17 @@ func (l *lines) skipHeader(before uint16, raw []byte, base int64, big, final boo
 	return at, 0
 }
 
+// LineFeed implements tailer.Wide.
+func (l *lines) LineFeed(begin []byte) []byte {
+	switch {
+	case l.encoding == "":
+		return []byte{'\n'}
+	case l.bigEndian(begin, 0):
+		return []byte{0, '\n'}
+	}
+	return []byte{'\n', 0}
+}
+
 // Header implements tailer.Headed.
 func (l *lines) Header(raw []byte) (text []byte, ok bool) {
 	big := l.bigEndian(raw, 0)

@@ -179,7 +179,9 @@ func (f *Follower) compare(g *generation, e *entry, sv *survey) (_ *candidate, e
 		r = c.zip
 	}
 	moved := kind == "" && sv.plausible(g, e) && st.birth != 0 && st.birth == g.birth && st.ino == g.rec().Ino
-	if c.tells, same, err = f.holds(g, e, r, moved, kind == "" && st.size < g.read); err != nil || !same {
+	root, _ := sv.family(e.path)
+	related := f.isRotated(g, e.path) || e.sibling && root == e.path // the latter is read by nobody, if g does not have it
+	if c.tells, same, err = f.holds(g, e, r, moved, related, kind == "" && st.size < g.read); err != nil || !same {
 		same = false
 		return nil, err
 	}
@@ -227,16 +229,16 @@ func (f *Follower) adopt(g *generation, c *candidate, now clock) {
 	f.activate(g)
 }
 
-// holds says whether r holds the content of g, its head and the bytes before its position, and how many of the first bytes tell so. short says
-// that r is known to end before.
-func (f *Follower) holds(g *generation, e *entry, r io.ReaderAt, moved, short bool) (tells int, ok bool, err error) {
+// holds says whether r holds the content of g, its head and the bytes before its position, and how many of the first bytes tell so. related says
+// that what is at e is one of the bodies of g's path, or of none; short says that r is known to end before.
+func (f *Follower) holds(g *generation, e *entry, r io.ReaderAt, moved, related, short bool) (tells int, ok bool, err error) {
 	if short || g.head.Len == 0 && !moved {
 		return 0, false, nil
 	}
 	if tells, ok, err = g.begins(r); err != nil || !ok {
 		return 0, false, err
 	}
-	if tells < headEnough && !moved && !f.isRotated(g, e.path) && (f.opts.OnAmbiguous == "repeat" || tells < headLeast) {
+	if tells < headEnough && !moved && !related && (f.opts.OnAmbiguous == "repeat" || tells < headLeast) {
 		return 0, false, nil // under a name that has nothing to do with it, a few bytes tell little
 	}
 	if tells < headLeast && !moved {

@@ -144,7 +144,7 @@ func (u *unzip) fill(n int) {
 	}
 	got, err := u.r.Read(u.buf[have : have+n])
 	u.buf = u.buf[:have+got]
-	if err == io.EOF {
+	if err == io.EOF || errors.Is(err, gzip.ErrHeader) { // behind a whole member: padding or garbage, which gzip ignores, too
 		u.err = io.EOF
 	} else if err != nil {
 		u.err = unzipError(err)

@@ -98,7 +98,7 @@ func (f *Follower) prove(g *generation) bool {
 	var known bool
 	var kind string
 	var err error
-	if len(g.names) == 0 { // else it could be parked while it is compared
+	if g.file != nil && len(g.names) == 0 { // with a name it could be parked while it is compared
 		known, kind, err = f.knownBody(g.file, &stat{bodyKey: g.key, version: g.st}, g.label(), g.chain.path, g)
 	} else {
 		known, kind, err = f.known(&entry{path: g.label(), st: stat{bodyKey: g.key, birth: g.birth}}, g.chain.path, g)

@@ -3,6 +3,7 @@ package agent
 import (
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/kinetail/kinetail/agent/status"
 )
@@ -34,7 +35,7 @@ func Report(log *slog.Logger, what string, before, now *status.Snapshot) {
 
 // Remind logs what keeps the agent from delivering.
 func Remind(log *slog.Logger, now *status.Snapshot) {
-	for _, t := range now.Trouble() {
+	for _, t := range now.Trouble(time.Now()) {
 		log.Warn("still in trouble", "what", t)
 	}
 }

@@ -51,7 +51,9 @@ type Status struct {
 	QueuedRecords, QueuedBytes int64
 	Circuit                    Circuit
 	// Waits is why dead letters cannot be written, while the flow waits for that; else empty.
-	Waits         string
+	Waits string
+	// Failing is since when no request gets through, though the circuit is not open: it is tried again. Zero: the last one did.
+	Failing       time.Time
 	LastError     string
 	LastErrorTime time.Time
 }

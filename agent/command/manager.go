@@ -131,7 +131,7 @@ func statusLine(s *status.Snapshot) string {
 	} else {
 		line += size(bytes) + " to deliver, the oldest for " + seconds(behind)
 	}
-	if trouble := s.Trouble(); len(trouble) > 0 {
+	if trouble := s.Trouble(time.Now()); len(trouble) > 0 {
 		line += ". Wrong: " + firstMistake(trouble[0])
 		if more := len(trouble) - 1; more > 0 {
 			line += fmt.Sprintf(" (and %d more: see 'kinetail status')", more)

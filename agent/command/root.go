@@ -72,7 +72,13 @@ Start with:
 	root.AddCommand(newDeadLetter(), newOffsets(), newDrain(), newRead(), newTap(), newResume(), newDoctor())
 	root.AddCommand(newConvert())
 	root.AddCommand(newPlan())
+	root.Version = Version // --version
+	root.SetVersionTemplate("kinetail {{.Version}}\n")
+	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			c.Args, c.RunE = noArgs, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
 		c.Args = usageArgs(c.Args)
 	}
 	root.Args = usageArgs(root.Args)

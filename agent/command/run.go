@@ -53,11 +53,12 @@ func newRun() *cobra.Command {
 		Short: "Follow the configured files and deliver their lines",
 		Long: `run follows the configured files and delivers their lines until it is told to stop.
 
-SIGTERM or SIGINT: deliver what was read, commit the offsets within shutdown_timeout, exit 0. A second one exits at once.
+SIGTERM or SIGINT: deliver what was read and commit the offsets within shutdown_timeout; exit 0, or 1 if something was not delivered, which is read again
+at the next start. A second one exits at once.
 SIGHUP: reload the configuration. Unchanged flows are not touched; with a wrong configuration the old one stays in force.
 
 With --once, files are read from the beginning (or from where an earlier run had got to), delivered to their end, and kinetail
-exits. A last line without its line end is left for a later run. With --dry-run, what would be sent is printed; nothing is sent, and
+exits: with 1 if a file could not be read, or something was not delivered. A last line without its line end is left for a later run. With --dry-run, what would be sent is printed; nothing is sent, and
 no offset is read or written. With --dry-run --inspect, the lines of standard input are shown after each step of a flow, and nothing is followed.`,
 		Example: `  kinetail run                                  # /etc/kinetail/
   kinetail run -c kinetail.hcl

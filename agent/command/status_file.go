@@ -157,6 +157,9 @@ func why(s *status.Snapshot, g *checkpoint.Generation, left int64) string {
 			if d.Waits != "" {
 				return ": dead letters of " + d.Name + " cannot be written: " + d.Waits
 			}
+			if d.FailingSince != nil {
+				return ": " + d.Name + ": " + d.LastError
+			}
 		}
 		for _, file := range s.Flows[i].Files {
 			if file.Generation == g.ID && file.State != "following" && file.State != "drained" {

@@ -16,6 +16,7 @@ func TestUsage(t *testing.T) {
 		"offsets set nginx": "wrong number of arguments: write kinetail offsets set FLOW FILE beginning|end|N",
 		"dead-letter send":  "write kinetail dead-letter send FLOW [DESTINATION]",
 		"resume":            "write kinetail resume FLOW",
+		"completion foo":    "there is no command 'kinetail completion foo'",
 		"run --foo":         "unknown flag: --foo (see 'kinetail run --help')",
 	} {
 		var out, errOut strings.Builder

@@ -93,6 +93,9 @@ func destination(st emit.Status) status.Destination {
 		QueuedRecords: st.QueuedRecords, QueuedBytes: st.QueuedBytes,
 		CircuitOpen: st.Circuit.Open, CircuitHeld: st.Circuit.Held, CircuitReason: st.Circuit.Reason, Waits: st.Waits, LastError: st.LastError,
 	}
+	if !st.Failing.IsZero() {
+		d.FailingSince = &st.Failing
+	}
 	if !st.LastErrorTime.IsZero() {
 		d.LastErrorTime = &st.LastErrorTime
 	}

@@ -26,7 +26,7 @@ func Handler(summary, snapshot func() *Snapshot, alive func() error) http.Handle
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		s := summary()
-		trouble := s.Trouble()
+		trouble := s.Trouble(time.Now())
 		answer(w, len(trouble) == 0, append(trouble, s.missing()...))
 	})
 	mux.HandleFunc("GET /metrics", serveMetrics(summary, snapshot))

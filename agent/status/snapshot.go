@@ -139,7 +139,9 @@ type Destination struct {
 	CircuitReason string                  `json:"circuit_reason,omitempty"`
 	CircuitSince  *time.Time              `json:"circuit_since,omitempty"`
 	// Waits is why dead letters cannot be written, while the flow waits for that.
-	Waits         string     `json:"waits,omitempty"`
+	Waits string `json:"waits,omitempty"`
+	// FailingSince is when the first of the requests failed of which none has got through since.
+	FailingSince  *time.Time `json:"failing_since,omitempty"`
 	LastError     string     `json:"last_error,omitempty"`
 	LastErrorTime *time.Time `json:"last_error_time,omitempty"`
 	// Recent is nil right after the start.

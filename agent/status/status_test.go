@@ -39,6 +39,26 @@ func get(t *testing.T, h http.Handler, path string) (int, string) {
 	return w.Code, w.Body.String()
 }
 
+// An interruption is nobody's business; an outage is. Files are the buffer meanwhile, so it is no reason for a restart.
+func TestReadyAndOutages(t *testing.T) {
+	s := sample()
+	h := Handler(func() *Snapshot { return s }, nil, func() error { return nil })
+	d := &s.Flows[0].Destinations[0]
+	since := time.Now().Add(-59 * time.Second)
+	d.FailingSince, d.LastError = &since, "no credentials: none found"
+	if code, _ := get(t, h, "/readyz"); code != 200 {
+		t.Errorf("/readyz after less than a minute: %d", code)
+	}
+	since = since.Add(-2 * time.Second)
+	code, body := get(t, h, "/readyz")
+	if code != 503 || !strings.Contains(body, "flow web: kinesis takes nothing since") || !strings.Contains(body, "no credentials: none found") {
+		t.Errorf("/readyz after more than a minute: %d %s", code, body)
+	}
+	if code, _ := get(t, h, "/healthz"); code != 200 {
+		t.Errorf("/healthz: %d", code)
+	}
+}
+
 // A file that cannot be read is said, and is no reason not to be ready as long as others of the flow are read.
 func TestReadyAndUnreadableFiles(t *testing.T) {
 	s := sample()

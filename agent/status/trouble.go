@@ -31,12 +31,14 @@ const (
 	still = 1024
 	// freshError is how young a destination's last error is if it tells why nothing is sent.
 	freshError = 2 * time.Minute
+	// failingAfter is from when on no request getting through is no interruption any more.
+	failingAfter = time.Minute
 )
 
-// Trouble lists, in words, what keeps the agent from delivering; empty when nothing does.
-func (s *Snapshot) Trouble() []string {
+// Trouble lists, in words, what keeps the agent from delivering; empty when nothing does. now is the agent's.
+func (s *Snapshot) Trouble(now time.Time) []string {
 	var all []string
-	for _, p := range s.stopping() {
+	for _, p := range s.stopping(now) {
 		all = append(all, p.What)
 	}
 	return all
@@ -57,7 +59,7 @@ func (s *Snapshot) missing() []string {
 
 // Problems is everything that is wrong or noteworthy, the worst first. now is the agent's.
 func (s *Snapshot) Problems(now time.Time) []Problem {
-	all := s.stopping()
+	all := s.stopping(now)
 	for i := range s.Flows {
 		all = append(all, s.Flows[i].problems(now)...)
 	}
@@ -75,7 +77,7 @@ func (s *Snapshot) Problems(now time.Time) []Problem {
 }
 
 // stopping is what keeps the agent from delivering.
-func (s *Snapshot) stopping() []Problem {
+func (s *Snapshot) stopping(now time.Time) []Problem {
 	var all []Problem
 	if s.ConfigError != "" {
 		all = append(all, Problem{
@@ -122,6 +124,13 @@ func (s *Snapshot) stopping() []Problem {
 				})
 			}
 			if !d.CircuitOpen {
+				if d.fails(now) {
+					all = append(all, Problem{
+						Broken, fmt.Sprintf("flow %s: %s takes nothing since %s: %s", f.Name, d.title(), d.FailingSince.UTC().Format("15:04:05 UTC"), d.LastError),
+						"it is tried again by itself, up to 30 s apart. Look at what the error names: credentials, the way there (network, proxy), the service's health page." +
+							" Positions are kept: nothing is lost while the files are there.",
+					})
+				}
 				continue
 			}
 			what := "flow " + f.Name + ": " + d.title() + " takes nothing"
@@ -140,6 +149,11 @@ func (s *Snapshot) stopping() []Problem {
 	return all
 }
 
+// fails says whether no request gets through for long.
+func (d *Destination) fails(now time.Time) bool {
+	return d.FailingSince != nil && now.Sub(*d.FailingSince) >= failingAfter
+}
+
 // title is how people know the destination.
 func (d *Destination) title() string {
 	if d.Metric != "" {
@@ -156,7 +170,7 @@ func (f *Flow) problems(now time.Time) []Problem {
 	for i := range f.Destinations {
 		d := &f.Destinations[i]
 		p := d.problem(f, now)
-		explained = explained || d.CircuitOpen || d.Waits != "" || p != nil && p.Severity != Note
+		explained = explained || d.CircuitOpen || d.fails(now) || d.Waits != "" || p != nil && p.Severity != Note
 		if p != nil {
 			all = append(all, *p)
 		}
@@ -240,7 +254,7 @@ func (f *File) Broken() bool {
 // problem is what is wrong with a destination whose circuit is closed.
 func (d *Destination) problem(f *Flow, now time.Time) *Problem {
 	r := d.Recent
-	if d.CircuitOpen || r == nil {
+	if d.CircuitOpen || r == nil || d.fails(now) {
 		return nil
 	}
 	fresh := d.LastErrorTime != nil && now.Sub(*d.LastErrorTime) < freshError

@@ -54,6 +54,9 @@ func TestLastTry(t *testing.T) {
 						synctest.Wait()
 					}
 				}
+				if failing := b.engine.Status().Failing; failing.IsZero() != (c.lasts == 0 || c.lasts == time.Minute) || !failing.IsZero() && time.Since(failing) > c.lasts {
+					t.Errorf("no request gets through since %v", failing)
+				}
 				tried, began := len(s.requests()), time.Now()
 				ctx, cancel := context.WithTimeout(t.Context(), timeout)
 				defer cancel()

@@ -237,6 +237,9 @@ func (p *Port) Status() emit.Status {
 		Waits:   p.o.DeadLetters.Waits(),
 		Circuit: e.circuit, LastError: e.lastError, LastErrorTime: e.lastErrorTime,
 	}
+	if e.failures > 0 {
+		s.Failing = e.failing
+	}
 	if p.circuit.Open {
 		s.Circuit = p.circuit
 		s.Circuit.Held = p.held

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 )
 
@@ -141,6 +142,9 @@ func List(dir string) ([]Generation, error) {
 	for range 5 { // a commit in between tears what is read; the next read sees another commit at the earliest
 		var data []byte
 		if data, err = readFile(path); err != nil {
+			if errors.Is(err, fs.ErrPermission) {
+				err = fmt.Errorf("%w: it is for root, and for the user that kinetail runs as", err)
+			}
 			return nil, fmt.Errorf("read the state: %w", err)
 		}
 		var c *contents

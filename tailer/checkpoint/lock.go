@@ -26,6 +26,14 @@ func (e *InUseError) Error() string {
 	return fmt.Sprintf("state directory %s is in use by %s: stop that one first, or give this one another state_dir", e.Dir, who)
 }
 
+// yours adds what to do to an error for the want of a right.
+func yours(err error) error {
+	if !errors.Is(err, os.ErrPermission) {
+		return err
+	}
+	return fmt.Errorf("%w: run kinetail as the user that the directory belongs to (this is user %d), give the directory to this one, or name another state_dir", err, os.Geteuid())
+}
+
 // lockName is the file that is locked, apart from the database so that this can be replaced and read meanwhile. It is
 // never removed: two processes could then hold locks on two files of one name.
 const lockName = "lock"
@@ -40,7 +48,7 @@ func lock(dir string, timeout time.Duration) (*os.File, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("lock state directory %s: %w", dir, err)
+		return nil, fmt.Errorf("lock state directory %s: %w", dir, yours(err))
 	}
 	for deadline := time.Now().Add(timeout); ; time.Sleep(20 * time.Millisecond) {
 		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)

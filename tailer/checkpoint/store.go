@@ -94,7 +94,7 @@ func Open(dir string, opts Options) (*Store, error) {
 		opts.Interval = time.Second
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make state directory: %w", err)
+		return nil, fmt.Errorf("make state directory: %w", yours(err))
 	}
 	s := &Store{
 		dir: dir, opts: opts,

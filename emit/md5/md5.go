@@ -70,7 +70,7 @@ func Sums(messages, sums [][]byte) {
 			}
 			at[i] = &l.rest[0]
 		}
-		blocks(&state, &at, n/block)
+		hash(&state, &at, n/block)
 		for i := range lanes {
 			l := &lanes[i]
 			if l.sum == nil {
@@ -117,7 +117,7 @@ func Short(messages [][]byte, sums [][Size]byte) {
 		for i := range width {
 			state[0][i], state[1][i], state[2][i], state[3][i] = 0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476
 		}
-		blocks(&state, &at, 1)
+		hash(&state, &at, 1)
 		for i := range n {
 			sum := &sums[of[i]]
 			for k := range state {

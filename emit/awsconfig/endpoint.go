@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"reflect"
+	"strings"
 
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -33,10 +35,22 @@ func (o *Options) route() *route {
 // add puts the route behind the resolved endpoint and before the signature.
 func (r *route) add(stack *middleware.Stack) error {
 	const resolver = "ResolveEndpointV2"
-	if _, ok := stack.Finalize.Get(resolver); !ok {
-		return nil // metadata services have no endpoint to resolve
+	m, ok := stack.Finalize.Get(resolver)
+	if !ok || asksMetadata(m) {
+		return nil
 	}
 	return stack.Finalize.Insert(r, resolver, middleware.After)
+}
+
+// asksMetadata says whether a resolver of endpoints is that of a client of the metadata services. They are on this machine or its link, and asked by plain
+// HTTP. They name no service: what the context names is the one in whose call credentials are wanted.
+func asksMetadata(resolver any) bool {
+	t := reflect.TypeOf(resolver)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	path := t.PkgPath()
+	return strings.Contains(path, "/feature/ec2/imds") || strings.Contains(path, "/credentials/endpointcreds")
 }
 
 // ID implements middleware.FinalizeMiddleware.

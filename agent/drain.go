@@ -148,7 +148,7 @@ func remaining(s *status.Snapshot) []status.Left {
 				why = d.Name + ": " + d.CircuitReason
 			case d.Waits != "":
 				why = d.Name + ": " + d.Waits
-			case why == "" && d.QueuedRecords > 0 && d.LastError != "":
+			case why == "" && d.LastError != "" && (d.QueuedRecords > 0 || d.FailingSince != nil):
 				why = d.Name + ": " + d.LastError
 			}
 		}

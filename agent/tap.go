@@ -45,7 +45,7 @@ func (a *Agent) Tap(ask tap.Request) (*tap.Viewer, error) {
 		names = append(names, f.Name)
 	}
 	if !slices.Contains(names, ask.Flow) {
-		return nil, fmt.Errorf("%w: there is no flow %q; there are %s", tap.ErrRequest, ask.Flow, strings.Join(names, ", "))
+		return nil, fmt.Errorf("%w: there is no flow %q; there is %s", tap.ErrRequest, ask.Flow, strings.Join(names, ", "))
 	}
 	o := tap.Options{Step: ask.Step, Unredacted: ask.Unredacted, Host: hostname()}
 	if ask.Where != "" {

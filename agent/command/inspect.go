@@ -99,7 +99,7 @@ func inspected(cfg *config.Config, name string) (*config.Flow, error) {
 	if name == "" {
 		return nil, usageError("there are %d flows: choose one with --stdin FLOW", len(cfg.Flows))
 	}
-	return nil, usageError("--stdin %s: there is no such flow", name)
+	return nil, noFlow(cfg, "--stdin", name)
 }
 
 // writeStep writes what one step made of a record.

@@ -96,7 +96,7 @@ func runPlan(cmd *cobra.Command, f *planFlags, files []string) error {
 	if f.flow != "" {
 		flows = slices.DeleteFunc(slices.Clone(flows), func(c *config.Flow) bool { return c.Name != f.flow })
 		if len(flows) == 0 {
-			return usageError("--flow %s: there is no such flow", f.flow)
+			return noFlow(cfg, "--flow", f.flow)
 		}
 	}
 	if len(files) > 0 && len(flows) > 1 {

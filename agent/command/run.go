@@ -139,16 +139,23 @@ func run(cmd *cobra.Command, f runFlags) error {
 
 // onlyFlow is the configuration with one flow of it.
 func onlyFlow(cfg *config.Config, name string) (*config.Config, error) {
-	var names []string
 	for _, f := range cfg.Flows {
 		if f.Name == name {
 			one := *cfg
 			one.Flows = []*config.Flow{f}
 			return &one, nil
 		}
+	}
+	return nil, noFlow(cfg, "--stdin", name)
+}
+
+// noFlow says that a flag names a flow that is not there.
+func noFlow(cfg *config.Config, flag, name string) error {
+	var names []string
+	for _, f := range cfg.Flows {
 		names = append(names, f.Name)
 	}
-	return nil, usageError("--stdin %s: no flow %q in the configuration; there are: %s", name, name, strings.Join(names, ", "))
+	return usageError("%s %s: no flow %q in the configuration; there is %s", flag, name, name, strings.Join(names, ", "))
 }
 
 func runAgent(ctx context.Context, cmd *cobra.Command, f runFlags, a *agent.Agent, cfg *config.Config, m *manager, log *slog.Logger) error {

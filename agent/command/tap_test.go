@@ -71,7 +71,7 @@ func TestTap(t *testing.T) {
 	has(t, out, `read                     {"message":"a line"}`)
 
 	_, errOut := p.run(2, "tap", "nope")
-	has(t, errOut, `there is no flow "nope"; there are app, plain`)
+	has(t, errOut, `there is no flow "nope"; there is app, plain`)
 	_, errOut = p.run(2, "tap")
 	has(t, errOut, "name one flow, as in 'kinetail tap nginx'")
 	_, errOut = p.run(2, "tap", "app", "--step", "parse")

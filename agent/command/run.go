@@ -277,6 +277,9 @@ func unfinished(a *agent.Agent, log *slog.Logger) error {
 	var unreadable []string
 	for _, f := range a.Snapshot().Flows {
 		unreadable = append(unreadable, f.Unreadable()...)
+		if f.NoFiles() {
+			log.Warn("no file matches the flow's paths: nothing was read (kinetail doctor says what is there instead)", "flow", f.Name)
+		}
 		for _, file := range f.Files {
 			if left := file.Size - file.Committed; left > 0 && !file.Broken() {
 				log.Warn("the last line has no line end; it is left for a later run", "flow", f.Name, "path", file.Path, "bytes", left)

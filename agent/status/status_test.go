@@ -75,7 +75,13 @@ func TestReadyAndUnreadableFiles(t *testing.T) {
 	if n := len(s.Problems(time.Now())); n != 1 {
 		t.Errorf("%d problems: %v", n, s.Problems(time.Now()))
 	}
-	f.FilesFollowed, f.Files, f.Skipped = 0, nil, f.Skipped[1:]
+	if f.NoFiles() {
+		t.Error("files that cannot be read are none")
+	}
+	f.FilesFollowed, f.Files, f.Skipped, f.Looks = 0, nil, f.Skipped[1:], 2
+	if p := s.Problems(time.Now()); len(p) != 1 || p[0].Severity != Note || !strings.Contains(p[0].What, "flow web follows no file") {
+		t.Errorf("a flow without files: %v", p)
+	}
 	if code, body := get(t, h, "/readyz"); code != 200 || !strings.Contains(body, `"reasons":[]`) {
 		t.Errorf("none at all: %d %s", code, body)
 	}

@@ -187,6 +187,12 @@ func (f *Flow) problems(now time.Time) []Problem {
 			"if it does not fall: is memory_limit or max_requests small for what is written, or a step slow? kinetail tap " + f.Name + " shows what goes through.",
 		})
 	}
+	if f.NoFiles() {
+		all = append(all, Problem{
+			Note, "flow " + f.Name + " follows no file: nothing that it may read matches its paths",
+			"files that come are picked up by themselves. If there should be some, kinetail doctor says what is there instead.",
+		})
+	}
 	if unreadable := f.Unreadable(); len(unreadable) > 0 && !f.blind() {
 		all = append(all, Problem{Broken, f.cannotRead(unreadable), readNext})
 	}
@@ -211,6 +217,11 @@ func (f *Flow) cannotRead(unreadable []string) string {
 		return fmt.Sprintf("flow %s: %d files cannot be read; %s", f.Name, n, unreadable[0])
 	}
 	return "flow " + f.Name + ": a file cannot be read: " + unreadable[0]
+}
+
+// NoFiles says whether the flow has looked for files and found none, not even one that cannot be read.
+func (f *Flow) NoFiles() bool {
+	return f.State != StateFailed && f.Looks > 1 && f.FilesFollowed == 0 && len(f.Unreadable()) == 0
 }
 
 // blind says whether there are files that cannot be read, and no others: then nothing of the flow can be delivered.

@@ -4,19 +4,16 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
@@ -42,7 +39,6 @@ type Stream struct {
 	http        kinesis.HTTPClient
 	credentials aws.CredentialsProvider
 	name, arn   *string
-	signer      *v4.Signer
 	head        atomic.Pointer[head]
 	dialect     dialect
 	size        atomic.Int64 // of what was copied into the last body, in bytes: the next one is about as large
@@ -51,7 +47,7 @@ type Stream struct {
 // NewStream makes a stream of its name or its ARN; one is nil.
 func NewStream(client Client, name, arn *string) *Stream {
 	o := client.Options()
-	return &Stream{client: client, http: o.HTTPClient, credentials: o.Credentials, name: name, arn: arn, signer: v4.NewSigner()}
+	return &Stream{client: client, http: o.HTTPClient, credentials: o.Credentials, name: name, arn: arn}
 }
 
 // Record is one of Kinesis' records. HashKey takes the place of the key's own hash, unless it is empty.
@@ -157,14 +153,14 @@ func (s *Stream) send(ctx context.Context, h *head, identity aws.Credentials, bo
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: header, Body: body, ContentLength: int64(body.size),
 	}).WithContext(ctx)
-	if h.service != "" {
+	if h.scope != nil {
 		sum := sha256.New()
 		for _, p := range body.parts {
 			sum.Write(p)
 		}
-		if err := s.signer.SignHTTP(ctx, identity, req, hex.EncodeToString(sum.Sum(nil)), h.service, h.region, time.Now().Add(h.skew)); err != nil {
-			return nil, fmt.Errorf("sign request: %w", err)
-		}
+		var hash [sha256.Size]byte
+		sum.Sum(hash[:0])
+		h.scope.sign(req, identity, hash, time.Now().Add(h.skew))
 	}
 	return s.http.Do(req)
 }
@@ -209,11 +205,11 @@ func (s *Stream) sample() *kinesis.PutRecordsInput {
 
 // head is what all requests have in common. It never changes.
 type head struct {
-	url             url.URL
-	host            string
-	header          http.Header
-	service, region string        // to sign for; empty where the SDK does not sign
-	skew            time.Duration // of the service's clock against ours
+	url    url.URL
+	host   string
+	header http.Header
+	scope  *scope        // nil where the SDK does not sign
+	skew   time.Duration // of the service's clock against ours
 }
 
 // perRequest are headers that the SDK makes for each request. Its own id of a call, and the count of its attempts, are left out.
@@ -235,9 +231,8 @@ func (s *Stream) newHead(ctx context.Context) (*head, error) {
 	if got == nil {
 		return nil, err
 	}
-	h := &head{url: *got.URL, host: got.Host, header: got.Header.Clone()}
-	h.service, h.region = scope(got.Header.Get("Authorization"))
-	if at, err := time.Parse("20060102T150405Z", got.Header.Get("X-Amz-Date")); err == nil {
+	h := &head{url: *got.URL, host: got.Host, header: got.Header.Clone(), scope: scopeOf(got)}
+	if at, err := time.Parse(dateTime, got.Header.Get("X-Amz-Date")); err == nil {
 		if skew := at.Sub(now); skew < -time.Second || skew > time.Second { // the date has no fractions
 			h.skew = skew
 		}
@@ -246,17 +241,6 @@ func (s *Stream) newHead(ctx context.Context) (*head, error) {
 		h.header.Del(name)
 	}
 	return h, nil
-}
-
-// scope is what a request was signed for: Authorization says it after the key and the day.
-func scope(authorization string) (service, region string) {
-	_, credential, _ := strings.Cut(authorization, "Credential=")
-	credential, _, _ = strings.Cut(credential, ",")
-	parts := strings.Split(credential, "/")
-	if len(parts) < 5 {
-		return "", ""
-	}
-	return parts[len(parts)-2], parts[len(parts)-3]
 }
 
 // maxAnswer bounds what is read of an answer, in bytes: 500 results of which each may hold an error message.

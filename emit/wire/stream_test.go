@@ -2,10 +2,13 @@ package wire
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,6 +16,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
@@ -24,12 +28,20 @@ import (
 )
 
 // recorder keeps the last request and answers nothing.
-type recorder struct{ req *http.Request }
+type recorder struct {
+	req  *http.Request
+	hash string // of its body
+}
 
 var errRecorded = errors.New("recorded")
 
 func (r *recorder) Do(req *http.Request) (*http.Response, error) {
 	r.req = req
+	text, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	r.hash = fmt.Sprintf("%x", sha256.Sum256(text))
 	return nil, errRecorded
 }
 
@@ -38,7 +50,7 @@ func TestHeadsAreTheSDKs(t *testing.T) {
 	const arn = "arn:aws:kinesis:eu-west-1:123456789012:stream/s"
 	seen := map[string]bool{}
 	for _, region := range []string{"eu-west-1", "cn-north-1", "us-gov-west-1", "us-isob-east-1", ""} {
-		for _, endpoint := range []string{"", "https://k.example.com:8443/some/path"} {
+		for _, endpoint := range []string{"", "https://k.example.com:8443/some/p%20th", "http://localhost:4567", "https://k.example.com:443"} {
 			for flags := range 8 {
 				var name, by *string
 				if flags&4 == 0 {
@@ -47,8 +59,12 @@ func TestHeadsAreTheSDKs(t *testing.T) {
 					by = aws.String(arn)
 				}
 				var rec recorder
+				token := ""
+				if flags&1 == 0 {
+					token = "a/token=="
+				}
 				cfg := aws.Config{
-					Region: region, HTTPClient: &rec, Credentials: credentials.NewStaticCredentialsProvider("AKIDTEST", "b", "token"),
+					Region: region, HTTPClient: &rec, Credentials: credentials.NewStaticCredentialsProvider("AKIDTEST", "b", token),
 					Retryer: func() aws.Retryer { return aws.NopRetryer{} }, AppID: "app",
 					APIOptions: []func(*middleware.Stack) error{awsmiddleware.AddUserAgentKeyValue("kinetail", "1")},
 				}
@@ -92,10 +108,12 @@ func TestHeadsAreTheSDKs(t *testing.T) {
 				if diff := cmp.Diff(a, b); diff != "" {
 					t.Errorf("the head is another:\n%s", diff)
 				}
-				ourService, ourRegion := scope(ours.Header.Get("Authorization"))
-				service, region := scope(theirs.Header.Get("Authorization"))
-				if ourService != service || ourRegion != region || service != "kinesis" {
-					t.Errorf("signed for %s in %s, the SDK for %s in %s", ourService, ourRegion, service, region)
+				if err := signedAsTheSDK(t, ours, rec.hash); err != nil {
+					t.Error(err)
+				}
+				of, want := scopeOf(ours), scopeOf(theirs)
+				if of.service != want.service || of.region != want.region || of.service != "kinesis" || !slices.Equal(of.names, want.names) {
+					t.Errorf("signed for %s in %s with %v, the SDK for %s in %s with %v", of.service, of.region, of.names, want.service, want.region, want.names)
 				}
 			}
 		}
@@ -103,6 +121,28 @@ func TestHeadsAreTheSDKs(t *testing.T) {
 	if len(seen) < 15 {
 		t.Errorf("only %d different URLs: %v", len(seen), seen)
 	}
+}
+
+// signedAsTheSDK says whether the SDK's signer makes the same of a request.
+func signedAsTheSDK(t *testing.T, req *http.Request, hash string) error {
+	t.Helper()
+	again := req.Clone(t.Context())
+	at, err := time.Parse(dateTime, req.Header.Get("X-Amz-Date"))
+	if err != nil {
+		return err
+	}
+	for _, h := range []string{"Authorization", "X-Amz-Date", "X-Amz-Security-Token"} {
+		again.Header.Del(h)
+	}
+	of := scopeOf(req)
+	who := aws.Credentials{AccessKeyID: "AKIDTEST", SecretAccessKey: "b", SessionToken: req.Header.Get("X-Amz-Security-Token")}
+	if err := v4.NewSigner().SignHTTP(t.Context(), who, again, hash, of.service, of.region, at); err != nil {
+		return err
+	}
+	if diff := cmp.Diff(again.Header, req.Header); diff != "" {
+		return fmt.Errorf("%s is signed otherwise:\n%s", req.URL, diff)
+	}
+	return nil
 }
 
 // The service verifies our signatures. Credentials are those of the moment, and without any nothing is sent.

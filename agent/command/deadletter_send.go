@@ -138,7 +138,11 @@ func (s *letterSender) run(ctx context.Context) error {
 	err = s.rounds(ctx, r)
 	err = errors.Join(err, r.Close())
 	s.line.set("")
-	if _, e := fmt.Fprintf(s.cmd.OutOrStdout(), "sent %d letters, %s, to %s and removed them from %s\n", s.sent, size(s.sentBytes), target, printable(s.path.Path)); e != nil {
+	text := fmt.Sprintf("sent nothing to %s", target)
+	if s.sent > 0 {
+		text = fmt.Sprintf("sent %d letters, %s, to %s and removed them from %s", s.sent, size(s.sentBytes), target, printable(s.path.Path))
+	}
+	if _, e := fmt.Fprintln(s.cmd.OutOrStdout(), text); e != nil {
 		err = errors.Join(err, e)
 	}
 	s.tellSkipped()

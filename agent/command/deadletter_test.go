@@ -154,7 +154,7 @@ func TestDeadLetterSend(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, _ = p.run(0, "dead-letter", "send", "access")
-	has(t, out, "sent 0 letters")
+	has(t, out, "sent nothing to kinesis s")
 }
 
 func TestDeadLetterSendRounds(t *testing.T) {

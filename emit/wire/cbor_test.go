@@ -29,9 +29,16 @@ func TestBodiesAreCBOR(t *testing.T) {
 	}
 	all[499].PartitionKey = aws.String("no UTF-8: \xff")
 	in := requestOf(all, nil)
+	small := 0
 	text := everyWay(t, func() *Body {
-		return newBody(0, func(w *bodyWriter) { writePutRecordsCBOR(w, aws.String("s"), nil, in) })
+		return newBody(in.size(true), func(w *bodyWriter) {
+			writePutRecordsCBOR(w, aws.String("s"), nil, in)
+			small = len(w.small)
+		})
 	})
+	if size := in.size(true); small > size || size > 4*small {
+		t.Errorf("%d bytes were expected beside what is not copied, there are %d", size, small)
+	}
 	var got struct {
 		Records []struct {
 			Data            []byte

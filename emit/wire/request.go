@@ -13,6 +13,23 @@ const overhead = 128
 // jsonType is what the services call awsJson1.1.
 const jsonType = "application/x-amz-json-1.1"
 
+// size is about how long the body is without what goes into it by reference, in bytes.
+func (r *Request) size(cbor bool) int {
+	size := overhead
+	for i := range r.Len {
+		one := r.Record(i)
+		n := len(one.Data)
+		switch {
+		case !cbor:
+			n = base64.StdEncoding.EncodedLen(n)
+		case n >= byReference:
+			n = 0
+		}
+		size += n + len(one.Key) + overhead
+	}
+	return size
+}
+
 // putRecordBatchSize is about how long the body is, in bytes.
 func putRecordBatchSize(in *awscall.PutRecordBatchInput) int {
 	size := overhead

@@ -41,7 +41,6 @@ type Stream struct {
 	name, arn   *string
 	head        atomic.Pointer[head]
 	dialect     dialect
-	size        atomic.Int64 // of what was copied into the last body, in bytes: the next one is about as large
 }
 
 // NewStream makes a stream of its name or its ARN; one is nil.
@@ -133,14 +132,13 @@ func answered(resp *http.Response, err error) error {
 }
 
 func (s *Stream) newBody(r *Request, cbor bool) (body *Body, kind string) {
-	last := int(s.size.Load())
+	// A buffer as large as the last body was would do as well most of the time; but after a large one, those of small requests would take memory that
+	// nobody has asked for.
+	size := r.size(cbor)
 	if cbor {
-		body, kind = newBody(last+last/8, func(w *bodyWriter) { writePutRecordsCBOR(w, s.name, s.arn, r) }), cborType
-	} else {
-		body, kind = newBody(last+last/8, func(w *bodyWriter) { w.small = appendPutRecords(w.small, s.name, s.arn, r) }), jsonType
+		return newBody(size, func(w *bodyWriter) { writePutRecordsCBOR(w, s.name, s.arn, r) }), cborType
 	}
-	s.size.Store(int64(len(*body.small)))
-	return body, kind
+	return newBody(size, func(w *bodyWriter) { w.small = appendPutRecords(w.small, s.name, s.arn, r) }), jsonType
 }
 
 // send signs a request and sends it.

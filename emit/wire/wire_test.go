@@ -227,6 +227,9 @@ func TestBodiesAreJSON(t *testing.T) {
 			t.Errorf("record %d: %+v", i, r)
 		}
 	}
+	if size := in.size(false); len(text) > size {
+		t.Errorf("%d bytes were expected, it has %d", size, len(text))
+	}
 }
 
 // nobody asks for results.

@@ -231,15 +231,20 @@ func (w *world) poll() error {
 func (w *world) step() (bool, error) {
 	if w.slow > 0 && !w.holding && len(w.held) >= w.slow {
 		// Nobody calls Next: the follower only goes on looking.
-		w.f.own.Lock()
-		w.f.look(context.Background(), w.clock)
-		w.f.own.Unlock()
+		func() {
+			w.f.own.Lock()
+			defer w.f.own.Unlock()
+			w.f.look(context.Background(), w.clock)
+		}()
 		w.answer()
 		return true, nil
 	}
-	w.f.own.Lock()
-	b, _, err := w.f.step(context.Background(), w.clock)
-	w.f.own.Unlock()
+	b, err := func() (*Batch, error) {
+		w.f.own.Lock()
+		defer w.f.own.Unlock()
+		b, _, err := w.f.step(context.Background(), w.clock)
+		return b, err
+	}()
 	if err == nil && b == nil && w.slow > 0 && !w.holding && len(w.held) > 0 {
 		w.answer()
 		return true, nil

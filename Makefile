@@ -108,7 +108,7 @@ page: ## the page in a real browser: Chrome, or chromium, which it installs. KIN
 chaos: build ## kill -9, logrotate and a failing service at once, for CHAOS_SECONDS (180); CHAOS_SEED repeats a run; needs logrotate
 	$(GO) test -count=1 -timeout 60m -tags chaos -v ./agent/chaos/
 
-bounds: build ## what idle files, a quiet host and a dead destination take, over BOUNDS_SECONDS (60) each
+bounds: build ## what idle files, a quiet host, a dead destination and a very long line take, over BOUNDS_SECONDS (60) each; BOUNDS_LINE_MB (192)
 	$(GO) test -count=1 -timeout 30m -tags bounds -v ./agent/bounds/
 
 fmt: $(GOFUMPT) ## format all Go files

@@ -62,7 +62,7 @@ func TestDefaults(t *testing.T) {
 		Flows: []*Flow{{
 			Name: "nginx",
 			Tail: Tail{
-				Paths: []string{"/var/log/nginx/access.log"}, StartAt: "end", MaxRecordSize: 1 << 20, OnOversize: "truncate",
+				Paths: []string{"/var/log/nginx/access.log"}, StartAt: "end", MaxRecordSize: 999 << 10, OnOversize: "truncate",
 				Encoding: "utf-8", Symlinks: "owner", HardLinks: "owner", PollInterval: 50 * time.Millisecond, OnAmbiguous: "repeat", ForgetAfter: 30 * 24 * time.Hour,
 			},
 			Emits: []*Emit{{

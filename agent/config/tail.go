@@ -11,10 +11,13 @@ import (
 // maxRecord is the largest max_record_size: the most that a stream takes in one record (10,240 KiB), in bytes.
 const maxRecord = 10 << 20
 
+// usualMaxRecord is the default, in bytes: what is cut there is still taken by Firehose (1,000 KiB with the delimiter) and by any stream (1 MiB with the key).
+const usualMaxRecord = 999 << 10
+
 func defaultTail() Tail {
 	return Tail{
 		StartAt:       "end",
-		MaxRecordSize: 1 << 20,
+		MaxRecordSize: usualMaxRecord,
 		OnOversize:    "truncate",
 		Encoding:      "utf-8",
 		Symlinks:      "owner",

@@ -46,7 +46,7 @@ func (d *decoder) hintAtSizes(f *Flow, e *Emit) {
 			summary: fmt.Sprintf("Records of up to %s need a stream that takes them", formatSize(largest)),
 			detail:  "A stream takes records of 1MiB until its MaxRecordSizeInKiB is raised. What it does not take becomes a dead letter.",
 		})
-	case e.Kind == "firehose" && largest > firehoseRecord && largest != defaultTail().MaxRecordSize:
+	case e.Kind == "firehose" && largest > firehoseRecord:
 		d.warning(e.Range, problem{
 			summary: fmt.Sprintf("Firehose takes no records of %s", formatSize(largest)), hint: fmt.Sprintf("max_record_size = %q fits", formatSize(firehoseRecord-1<<10)),
 			detail: "It takes 1,000 KiB with the delimiter. Longer records become dead letters, where max_record_size would truncate or split them.",

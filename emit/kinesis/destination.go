@@ -91,7 +91,7 @@ func (o *Options) packing() (lane.Options, error) {
 	}
 	return lane.Options{
 		Kind:       "kinesis",
-		Limits:     lane.Limits{Records: maxRecords, RequestBytes: requestBytes, RecordBytes: maxRecordBytes, KeyChars: maxKeyChars},
+		Limits:     lane.Limits{Records: maxRecords, RequestBytes: requestBytes, RecordBytes: maxRecordBytes, KeyChars: maxKeyChars, Unkeyed: maxRandomKey},
 		Aggregator: aggregator,
 		// The limit of a record holds for an aggregate too.
 		AggregateSize: min(o.AggregateSize, maxRecordBytes),

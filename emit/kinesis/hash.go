@@ -58,6 +58,9 @@ func decimal(h lane.Hash) string {
 	return string(digits[end-len(s):])
 }
 
+// maxRandomKey is how long a random key is at most: 40 bits, five and more to a character.
+const maxRandomKey = 8
+
 // randomKey is short, for it is sent with each record.
 func randomKey() []byte { return strconv.AppendUint(nil, rand.Uint64()>>24, 36) }
 

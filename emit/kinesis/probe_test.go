@@ -60,6 +60,21 @@ func TestLargeRecords(t *testing.T) {
 	}
 }
 
+// TestLargeWithoutKey: the key that a record without one is given counts, too. A record that has just no room for it is a dead letter, and the next one comes.
+func TestLargeWithoutKey(t *testing.T) {
+	s, client := local(t, awslocal.Options{NoRates: true}, 1)
+	letters := emit.NewDeadLetters(emit.DeadLetterOptions{StateDir: t.TempDir(), Flow: "f", Destination: "kinesis"})
+	d := destination(t, client, func(o *options) { o.DeadLetters = letters })
+	put(t, d, [][2]string{{"", strings.Repeat("x", 1<<20)}, {"", strings.Repeat("y", 1<<20-maxRandomKey)}, {"", "small"}})
+	flush(t, d)
+	if n := s.Counters().Records; n != 2 {
+		t.Errorf("%d records came, want 2", n)
+	}
+	if text, err := os.ReadFile(letters.Path()); err != nil || bytes.Count(text, []byte("too_large")) != 1 {
+		t.Errorf("%.200s %v", text, err)
+	}
+}
+
 // TestBodyLimitOfAProxy: a proxy that takes a MiB costs no record, and few requests once its limit is learned.
 func TestBodyLimitOfAProxy(t *testing.T) {
 	for _, aggregate := range []string{"none", "kpl"} {

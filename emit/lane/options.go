@@ -79,6 +79,7 @@ type Limits struct {
 	RequestBytes int // data and keys of a request
 	RecordBytes  int // data and key of a unit
 	KeyChars     int // characters of a key
+	Unkeyed      int // bytes of the longest key that Map gives a record without one
 }
 
 // Options configure an Engine. Sender and Limits are needed.

@@ -69,7 +69,9 @@ func (p *Port) limit(ctx context.Context, batch *pipeline.Payloads) (int, error)
 	if o.Larger == nil {
 		return limit, nil
 	}
-	if !slices.ContainsFunc(batch.Items, func(i pipeline.Payload) bool { return i.Refusal == nil && len(i.Data)+len(i.Key) > limit }) {
+	if !slices.ContainsFunc(batch.Items, func(i pipeline.Payload) bool {
+		return i.Refusal == nil && o.Limits.size(len(i.Data), len(i.Key)) > limit
+	}) {
 		return limit, nil
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -241,6 +243,14 @@ func (p *Port) pay(price int64) bool {
 	return p.o.Memory.TryAcquire(price)
 }
 
+// size is what the service counts of a record.
+func (l *Limits) size(data, key int) int {
+	if key == 0 {
+		key = l.Unkeyed
+	}
+	return data + key
+}
+
 // check returns the key as it is sent, and a letter if the record can never be sent.
 func (p *Port) check(t *taking, item *pipeline.Payload) ([]byte, *emit.DeadLetter) {
 	e := p.e
@@ -253,7 +263,7 @@ func (p *Port) check(t *taking, item *pipeline.Payload) ([]byte, *emit.DeadLette
 		return nil, &l
 	}
 	l := &e.o.Limits
-	if n := len(item.Data) + len(key); n > t.limit {
+	if n := l.size(len(item.Data), len(key)); n > t.limit {
 		return nil, unsendable(t.p, item, "too_large", fmt.Sprintf("%d bytes with its key, the limit is %d", n, t.limit))
 	}
 	if len(key) > l.KeyChars && utf8.RuneCount(key) > l.KeyChars {

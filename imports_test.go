@@ -67,6 +67,7 @@ var linked = map[string]string{
 	"github.com/spf13/pflag":                                        "of cobra",
 	"go.etcd.io/bbolt":                                              "the checkpoint store",
 	"golang.org/x/sys":                                              "statx, openat2, flock, terminals",
+	"golang.org/x/time":                                             "the pace of run --rate",
 	"golang.org/x/term":                                             "is this a terminal, and how wide",
 	"github.com/klauspost/compress":                                 "rotated files that were compressed; compressed records",
 	"github.com/valyala/fastjson":                                   "Docker's log lines, 17 times faster than encoding/json",

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/kinetail/kinetail/agent/config"
 	"github.com/kinetail/kinetail/agent/flow"
 	"github.com/kinetail/kinetail/agent/metadata"
@@ -31,6 +33,8 @@ type Options struct {
 	Once bool
 	// Stdin names a flow whose files are replaced by standard input.
 	Stdin string
+	// Rate is how many bytes of log all flows together read in a second; 0 is no bound.
+	Rate int64
 	// DryRun prints what would be sent to Output, and neither sends nor remembers anything.
 	DryRun bool
 	In     *os.File
@@ -48,6 +52,7 @@ type Agent struct {
 	budget  *memory.Budget    // of what is read and queued
 	bodies  *memory.Budget    // of requests in flight
 	watcher *tailer.Watcher
+	pace    *rate.Limiter // of what is read; nil: there is no bound
 	started time.Time
 
 	pulse  pulse
@@ -79,6 +84,9 @@ func New(o Options) (*Agent, error) {
 		a.store = store
 	}
 	a.watcher = tailer.NewWatcher(o.Log)
+	if o.Rate > 0 {
+		a.pace = rate.NewLimiter(rate.Limit(o.Rate), int(max(1, o.Rate/10)))
+	}
 	return a, nil
 }
 

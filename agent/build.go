@@ -20,7 +20,7 @@ import (
 // build makes a flow of the configuration whole: destinations first, then what feeds them. On an error nothing is left open.
 func (a *Agent) build(ctx context.Context, whole *config.Config, cfg *config.Flow) (*flow.Flow, error) {
 	b := &builder{a: a, whole: whole, cfg: cfg, share: a.budget.Share()}
-	f := &flow.Flow{Name: cfg.Name, Log: a.log.With("flow", cfg.Name), Close: b.share.Close}
+	f := &flow.Flow{Name: cfg.Name, Log: a.log.With("flow", cfg.Name), Pace: a.pace, Close: b.share.Close}
 	err := b.outputs(ctx, f)
 	if err == nil {
 		err = b.sources(f)

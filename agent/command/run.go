@@ -31,6 +31,7 @@ type runFlags struct {
 	once   bool
 	dryRun bool
 	stdin  string
+	rate   string
 	// inspect shows what each step does to the lines of standard input.
 	inspect  bool
 	metadata *metadata.Store
@@ -63,6 +64,7 @@ no offset is read or written. With --dry-run --inspect, the lines of standard in
 		Example: `  kinetail run                                  # /etc/kinetail/
   kinetail run -c kinetail.hcl
   kinetail run -c kinetail.hcl --once
+  kinetail run -c kinetail.hcl --once --rate 5MiB   # and leave some of the stream to others
   kinetail run -c kinetail.hcl --dry-run --once
   kinetail run -c kinetail.hcl --dry-run --inspect < sample.log
   zcat old.log.gz | kinetail run -c kinetail.hcl --stdin nginx`,
@@ -73,6 +75,7 @@ no offset is read or written. With --dry-run --inspect, the lines of standard in
 	c.Flags().BoolVar(&f.once, "once", false, "read all files to their end, deliver, and exit")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "print what would be sent; send nothing, keep no offsets")
 	c.Flags().StringVar(&f.stdin, "stdin", "", "read standard input instead of the files of this `FLOW`, and exit at its end")
+	c.Flags().StringVar(&f.rate, "rate", "", "read at most `SIZE` of log in a second, all flows together, for example 5MiB")
 	c.Flags().BoolVar(&f.inspect, "inspect", false, "with --dry-run: show what each step does to the lines of standard input; --stdin names the flow if there are several")
 	return c
 }
@@ -93,6 +96,16 @@ func run(cmd *cobra.Command, f runFlags) error {
 	}
 	if in == nil {
 		in = os.Stdin
+	}
+	var rate int64
+	if f.rate != "" {
+		var err error
+		if rate, err = config.ParseSize(f.rate); err != nil {
+			return usageError("--rate: %w", err)
+		}
+		if rate == 0 {
+			return usageError("--rate: nothing would be read; leave it out for no bound")
+		}
 	}
 	f.metadata = &metadata.Store{}
 	f.hangup = make(chan os.Signal, 1)
@@ -126,7 +139,7 @@ func run(cmd *cobra.Command, f runFlags) error {
 	boundHeap(cfg.Agent.MemoryLimit)
 	a, err := agent.New(agent.Options{
 		Config: cfg, ConfigError: configError, Version: Version,
-		Once: f.once || f.stdin != "", Stdin: f.stdin, DryRun: f.dryRun,
+		Once: f.once || f.stdin != "", Stdin: f.stdin, Rate: rate, DryRun: f.dryRun,
 		In: in, Output: out, Metadata: f.metadata, Log: log,
 	})
 	if err != nil {

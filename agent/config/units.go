@@ -42,6 +42,18 @@ func parseSize(s string) (n int64, meant string, ok bool) {
 	return 0, "", false
 }
 
+// ParseSize reads a number of bytes as a configuration has it, with its unit.
+func ParseSize(s string) (int64, error) {
+	n, meant, ok := parseSize(s)
+	switch {
+	case ok:
+		return n, nil
+	case meant != "":
+		return 0, fmt.Errorf("%q is no size; did you mean %q?", s, meant)
+	}
+	return 0, fmt.Errorf("%q is no size: it is a number and its unit, for example 5MiB", s)
+}
+
 // formatSize writes a number of bytes as parseSize reads it, in the largest binary unit that divides it.
 func formatSize(n int64) string {
 	for _, unit := range []string{"TiB", "GiB", "MiB", "KiB"} {

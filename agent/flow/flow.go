@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"sync"
 
+	"golang.org/x/time/rate"
+
 	"github.com/kinetail/kinetail/emit"
 	"github.com/kinetail/kinetail/pipeline"
 	"github.com/kinetail/kinetail/tailer"
@@ -51,6 +53,8 @@ type Flow struct {
 	// Tap, if set, is shown each batch of a flow without steps; those of the others can be observed in their steps.
 	Tap func(*tailer.Batch)
 	Log *slog.Logger
+	// Pace bounds the bytes that are taken from the sources in a second; nil: there is no bound.
+	Pace *rate.Limiter
 	// Commit makes the acknowledged positions durable.
 	Commit func(ctx context.Context) error
 	// Close gives back what belongs to the flow as a whole, when everything else is closed. It may be nil.
@@ -106,10 +110,27 @@ func (f *Flow) move(ctx context.Context, s Source) (err error) {
 		if err != nil {
 			return err
 		}
+		if err := f.pace(ctx, b.End-b.Start); err != nil {
+			b.Release() // and the hold stays: it is read again
+			return err
+		}
 		if err := f.put(ctx, b); err != nil {
 			return err
 		}
 	}
+}
+
+// pace waits until so many bytes may be handed on. More than a burst is waited for in bursts.
+func (f *Flow) pace(ctx context.Context, bytes int64) error {
+	if f.Pace == nil {
+		return nil
+	}
+	for burst := int64(f.Pace.Burst()); bytes > 0; bytes -= burst {
+		if err := f.Pace.WaitN(ctx, int(min(bytes, burst))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // put hands one batch to all outputs. If it fails, the flow's own hold stays on the batch, so that nothing behind it is committed.

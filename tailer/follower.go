@@ -202,9 +202,7 @@ func (f *Follower) Next(ctx context.Context) (*Batch, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		f.own.Lock()
-		b, wait, err := f.step(ctx, f.now())
-		f.own.Unlock()
+		b, wait, err := f.stepAlone(ctx)
 		if b != nil || err != nil {
 			return b, err
 		}
@@ -218,6 +216,13 @@ func (f *Follower) Next(ctx context.Context) (*Batch, error) {
 		case <-timer.C:
 		}
 	}
+}
+
+// stepAlone is a step that nothing else happens during. After a panic, too, the follower can be closed.
+func (f *Follower) stepAlone(ctx context.Context) (*Batch, time.Duration, error) {
+	f.own.Lock()
+	defer f.own.Unlock()
+	return f.step(ctx, f.now())
 }
 
 // step does what is due at now and tries to read one batch. Without one it says how long there is nothing to do unless something

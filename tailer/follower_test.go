@@ -285,3 +285,27 @@ func TestFramersAcrossRestarts(t *testing.T) {
 		})
 	}
 }
+
+// faulty is a framer with a bug.
+type faulty struct{}
+
+func (faulty) Frame(*tailer.Batch, []byte, int64, tailer.Closing) int { panic("a bug") }
+func (faulty) Window() int                                            { return 1 << 20 }
+
+// A panic while a file is read ends the flow, which then closes the follower and opens another: that must not wait for anything.
+func TestAPanicLeavesItClosable(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.log")
+	write(t, path, "one\n")
+	f := follow(t, tailer.Options{Paths: []string{path}, StartAt: "beginning", Framer: faulty{}})
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("it did not panic: the test has tested nothing")
+			}
+		}()
+		_, _ = f.Next(t.Context())
+	}()
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+}

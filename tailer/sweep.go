@@ -147,6 +147,8 @@ func (f *Follower) locate(g *generation, sv *survey, now clock) {
 		f.inspect(g, &at.st, sv, now)
 	case f.unsure(g, sv):
 	case !sv.settled && g.key != (bodyKey{}): // a rotator is at work
+	case g.nameless != 0 && g.zip != nil && g.zip.broken(): // nobody can mend it any more
+		f.lose(g, "its compressed file is broken, and was removed", now)
 	case g.file != nil && !g.final:
 		if g.nameless == 0 {
 			g.nameless = now

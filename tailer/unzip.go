@@ -107,8 +107,8 @@ func unzipError(err error) error {
 // and errUnfinished where the file ends before its content does.
 func (u *unzip) ReadAt(p []byte, off int64) (int, error) {
 	if u.r == nil || off < u.base {
-		if err := u.start(); err != nil {
-			return 0, err
+		if u.err = u.start(); u.err != nil {
+			return 0, u.err
 		}
 	}
 	for u.err == nil && u.base+int64(len(u.buf)) < off+int64(len(p)) {
@@ -124,6 +124,13 @@ func (u *unzip) ReadAt(p []byte, off int64) (int, error) {
 		return n, u.err
 	}
 	return n, nil
+}
+
+// broken says that the last read has found the end of what can be decompressed, and it is not the end of the content. What the system
+// could not read is no such end.
+func (u *unzip) broken() bool {
+	var system *os.PathError
+	return u.err != nil && u.err != io.EOF && !errors.As(u.err, &system)
 }
 
 // forget drops what is before off.

@@ -148,6 +148,7 @@ func (f *Follower) locate(g *generation, sv *survey, now clock) {
 	case f.unsure(g, sv):
 	case !sv.settled && g.key != (bodyKey{}): // a rotator is at work
 	case g.nameless != 0 && g.zip != nil && g.zip.broken(): // nobody can mend it any more
+		g.seen = max(g.seen, g.zip.base+int64(len(g.zip.buf))) // there was as much at least
 		f.lose(g, "its compressed file is broken, and was removed", now)
 	case g.file != nil && !g.final:
 		if g.nameless == 0 {

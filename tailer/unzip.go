@@ -130,7 +130,7 @@ func (u *unzip) ReadAt(p []byte, off int64) (int, error) {
 // could not read is no such end.
 func (u *unzip) broken() bool {
 	var system *os.PathError
-	return u.err != nil && u.err != io.EOF && !errors.As(u.err, &system)
+	return u.err != nil && !errors.Is(u.err, io.EOF) && !errors.As(u.err, &system)
 }
 
 // forget drops what is before off.

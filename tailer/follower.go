@@ -66,6 +66,7 @@ type Follower struct {
 	listings  map[string]*listing // of the last sweep
 	scratch   []string
 	watched   map[string]bool // directory -> was wanted in the last sweep
+	calmly    clock           // time between two looks at what is calm
 	hintPaths []string
 	// descriptors is how many descriptors the followers of the process may have together.
 	descriptors int

@@ -52,11 +52,13 @@ type generation struct {
 	unproven bool   // it was empty under a rotated name: perhaps the beginning of a copy
 	queued   bool
 	active   bool // polled
+	calm     bool // less often: see calmLooks
 	drained  bool
 	final    bool
 	grown    clock // when it last grew
 	joined   int64 // what size was when an unfinished join was last closed by time
 	heard    clock // when an event last told of it
+	asked    clock // when it was last polled
 	polled   int64 // size at the last poll
 	ends     int32 // consecutive polls that found nothing new after something made this the older one
 	ended    clock // when ends was counted last

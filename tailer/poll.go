@@ -17,12 +17,15 @@ const quietAfter = time.Second
 // keepOpen is how many quiet bodies stay open: opening one again costs a few system calls.
 const keepOpen = 128
 
+// calmLooks is how many looks a second at most are for quiet files in directories where too much is written for events to be taken. Each takes 1 to 2 µs.
+const calmLooks = 2000
+
 // activate polls g until it is quiet, and queues it when there is something to read.
 func (f *Follower) activate(g *generation) {
 	if g.ready() {
 		f.enqueue(g)
 	}
-	g.active = true
+	g.active, g.calm = true, false
 	if f.nextPoll == 0 {
 		f.nextPoll = f.now() + f.opts.PollInterval
 	}
@@ -43,11 +46,20 @@ func (f *Follower) schedule(now clock) {
 
 // poll looks at what is active.
 func (f *Follower) poll(now clock) {
+	calm := 0
 	for _, g := range f.gens {
-		if g.active {
-			f.visit(g, now)
+		if !g.active {
+			continue
 		}
+		if g.calm {
+			if calm++; now-g.asked < f.calmly {
+				continue
+			}
+		}
+		g.asked = now
+		f.visit(g, now)
 	}
+	f.calmly = clock(calm) * time.Second / calmLooks
 	f.schedule(now)
 }
 
@@ -108,8 +120,9 @@ func (f *Follower) age(g *generation, now clock) {
 		if join, ok := f.opts.Framer.(Joiner); ok && leftover {
 			wait += join.JoinTimeout()
 		}
+		g.calm = false
 		if g.active = g.ready() || now-g.grown < wait; !g.active {
-			g.active = f.rewatch(g) // then one look more
+			f.rely(g)
 			if !g.active && f.open > min(keepOpen, f.bodyLimit()/2) {
 				g.park(f)
 			}
@@ -150,17 +163,37 @@ func (f *Follower) age(g *generation, now clock) {
 	f.publish(g)
 }
 
-// rewatch asks for events of the directories of g, where they were not taken while it was busy.
-func (f *Follower) rewatch(g *generation) bool {
-	began := false
-	if f.opts.Watcher != nil {
-		for _, name := range append(g.targets, g.names...) {
-			if dir := filepath.Dir(name); f.watched[dir] && f.opts.Watcher.want(f.hints, dir) {
-				began = true
+// rely leaves g, which is quiet, to the events of its directories; where too many are to be taken it is looked at now and then.
+func (f *Follower) rely(g *generation) {
+	if f.opts.Watcher == nil {
+		return
+	}
+	for _, names := range [...][]string{g.targets, g.names} {
+		for _, name := range names {
+			dir := filepath.Dir(name)
+			if !f.watched[dir] {
+				continue
+			}
+			switch f.opts.Watcher.want(f.hints, dir) {
+			case watchedNow:
+				f.askAll(map[string]bool{dir: true})
+				return
+			case tooBusy:
+				g.active, g.calm = true, true
 			}
 		}
 	}
-	return began
+}
+
+// askAll looks at everything in some directories at the next poll: their events begin to come, or come no more.
+func (f *Follower) askAll(dirs map[string]bool) {
+	in := func(path string) bool { return dirs[filepath.Dir(path)] }
+	for _, g := range f.gens {
+		if !g.final && g.lost == 0 && (slices.ContainsFunc(g.names, in) || slices.ContainsFunc(g.targets, in)) {
+			g.heard = 0 // it is to be seen to be quiet
+			f.activate(g)
+		}
+	}
 }
 
 // drain marks g as drained: the newer generation of the path may start.
@@ -208,7 +241,9 @@ func (f *Follower) heed(now clock) {
 		return
 	}
 	for _, path := range f.hintPaths {
-		if g := f.at(path); g != nil && !g.final && g.lost == 0 {
+		if f.watched[path] { // a directory whose events are not taken any more
+			f.askAll(map[string]bool{path: true})
+		} else if g := f.at(path); g != nil && !g.final && g.lost == 0 {
 			g.heard = now
 			f.visit(g, now)
 		}
@@ -226,9 +261,15 @@ func (f *Follower) watch(sv *survey) {
 			dirs[filepath.Dir(target)] = true
 		}
 	}
+	began := map[string]bool{}
 	for dir := range dirs {
-		f.opts.Watcher.want(f.hints, dir)
+		if f.opts.Watcher.want(f.hints, dir) == watchedNow {
+			began[dir] = true
+		}
 		f.watched[dir] = true
+	}
+	if len(began) > 0 {
+		f.askAll(began)
 	}
 	for dir := range f.watched {
 		if !dirs[dir] {

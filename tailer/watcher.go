@@ -22,14 +22,36 @@ type Watcher struct {
 	dirs     map[string]map[*hints]struct{} // who wants to know of a directory
 	failed   map[string]error               // directories that are wanted and not watched
 	busy     map[string]int                 // events of this second, by directory
+	pauses   map[string]pause               // of those that were busy
 	second   int64
 	overflow int64
 	warned   bool
 }
 
-// maxEvents is how many events of one directory are taken in a second. Above it, the directory is polled until it is asked for again:
+// maxEvents is how many events of one directory are taken in a second. Above it, none are for a while and its files are polled:
 // an event for every line of a busy writer costs thirty times as much as a look each 50 ms.
 const maxEvents = 100
+
+// pause is how long no events are taken of a directory that was busy. It doubles while it is found busy again.
+type pause struct {
+	length time.Duration
+	until  time.Time
+}
+
+const (
+	leastPause = time.Second
+	mostPause  = 30 * time.Second
+)
+
+// watching is what becomes of events in a directory.
+type watching int
+
+const (
+	cannotWatch watching = iota // there are none: sweeps find what is written
+	tooBusy                     // none are taken now: who must know soon has to look
+	watchedYet                  // they come
+	watchedNow                  // they come from now on: what was written before gives none
+)
 
 // errBusy is why a directory with more than maxEvents is not watched.
 var errBusy = errors.New("more events than polling would cost")
@@ -90,7 +112,7 @@ func NewWatcher(log *slog.Logger) *Watcher {
 	if log == nil {
 		log = slog.Default()
 	}
-	w := &Watcher{log: log, end: make(chan struct{}), dirs: map[string]map[*hints]struct{}{}, failed: map[string]error{}, busy: map[string]int{}}
+	w := &Watcher{log: log, end: make(chan struct{}), dirs: map[string]map[*hints]struct{}{}, failed: map[string]error{}, busy: map[string]int{}, pauses: map[string]pause{}}
 	fs, err := fsnotify.NewBufferedWatcher(256)
 	if err != nil {
 		log.Warn("no file events: files are polled; raise fs.inotify.max_user_instances for a faster reaction", "error", err)
@@ -136,6 +158,10 @@ func (w *Watcher) tell(e fsnotify.Event) {
 	if w.busy[dir]++; w.busy[dir] > maxEvents && w.dirs[dir] != nil && w.failed[dir] == nil {
 		_ = w.fs.Remove(dir) // it may be gone already
 		w.failed[dir] = errBusy
+		w.rest(dir)
+		for h := range w.dirs[dir] {
+			h.add(dir, false)
+		}
 	}
 	for h := range w.dirs[e.Name] { // the directory itself
 		h.add(e.Name, true)
@@ -143,6 +169,17 @@ func (w *Watcher) tell(e fsnotify.Event) {
 	if e.Op&(fsnotify.Remove|fsnotify.Rename) != 0 && w.dirs[e.Name] != nil {
 		w.failed[e.Name] = fsnotify.ErrNonExistentWatch // it has to be watched anew when it comes back
 	}
+}
+
+// rest needs mu. It fixes how long a busy directory is not watched.
+func (w *Watcher) rest(dir string) {
+	now, p := time.Now(), w.pauses[dir]
+	if now.Sub(p.until) > mostPause { // it had calmed down
+		p.length = 0
+	}
+	p.length = min(max(2*p.length, leastPause), mostPause)
+	p.until = now.Add(p.length)
+	w.pauses[dir] = p
 }
 
 func (w *Watcher) lost(err error) {
@@ -158,9 +195,8 @@ func (w *Watcher) lost(err error) {
 	}
 }
 
-// want watches dir for h, and tries again where that failed or was too busy. It says whether that begins now: what was written before
-// gives no event.
-func (w *Watcher) want(h *hints, dir string) bool {
+// want watches dir for h, and tries again where that failed, or was too busy a while ago.
+func (w *Watcher) want(h *hints, dir string) watching {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	hs := w.dirs[dir]
@@ -168,21 +204,25 @@ func (w *Watcher) want(h *hints, dir string) bool {
 		hs = map[*hints]struct{}{}
 		w.dirs[dir] = hs
 	}
+	_, known := hs[h]
+	hs[h] = struct{}{}
 	if w.fs == nil {
-		hs[h] = struct{}{}
-		return false
+		return cannotWatch
 	}
-	_, before := w.failed[dir]
-	if _, ok := hs[h]; ok && !before {
-		return false
+	problem, before := w.failed[dir]
+	switch {
+	case known && !before:
+		return watchedYet
+	case errors.Is(problem, errBusy) && time.Now().Before(w.pauses[dir].until):
+		return tooBusy
 	}
-	if len(hs) == 0 || before {
+	if len(hs) == 1 || before {
 		if name := networked(dir); name != "" {
-			if !errors.Is(w.failed[dir], errNetwork) {
+			if !errors.Is(problem, errNetwork) {
 				w.log.Info("directory is on a network file system: it is polled, not watched", "dir", dir, "file_system", name)
 			}
-			w.failed[dir], hs[h] = errNetwork, struct{}{}
-			return false
+			w.failed[dir] = errNetwork
+			return cannotWatch
 		}
 		err := failed("watch", dir)
 		if err == nil {
@@ -195,13 +235,11 @@ func (w *Watcher) want(h *hints, dir string) bool {
 				w.log.Warn("not every directory can be watched: those are polled; raise fs.inotify.max_user_watches for a faster reaction",
 					"dir", dir, "error", err)
 			}
-			hs[h] = struct{}{}
-			return false
+			return cannotWatch
 		}
 		delete(w.failed, dir)
 	}
-	hs[h] = struct{}{}
-	return true
+	return watchedNow
 }
 
 // drop stops watching dir for h.
@@ -219,6 +257,7 @@ func (w *Watcher) drop(h *hints, dir string) {
 			_ = w.fs.Remove(dir) // it may be gone already
 		}
 		delete(w.failed, dir)
+		delete(w.pauses, dir)
 	}
 }
 

@@ -6,10 +6,13 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/fsnotify/fsnotify"
 )
 
 // TestBusyDirectory: where many lines are written, events are not taken any more, and what is written meanwhile, also to a file that is quiet between
@@ -99,5 +102,26 @@ func TestBusyDirectory(t *testing.T) {
 			by[line[:2]]++
 		}
 		t.Errorf("%d lines wait for a sweep, by file: %v", len(missing), by)
+	}
+}
+
+// A follower that is told of much is still told which directory it hears nothing more of.
+func TestBusyAmongMuch(t *testing.T) {
+	dir := t.TempDir()
+	watcher := NewWatcher(nil)
+	defer watcher.Close()
+	h := newHints()
+	if got := watcher.want(h, dir); got != watchedNow {
+		t.Skipf("it cannot be watched here: %v", got)
+	}
+	defer watcher.drop(h, dir)
+	for i := range maxHints {
+		h.add(filepath.Join(dir, fmt.Sprint(i)), false)
+	}
+	for range 2 * maxEvents { // within a second, or two
+		watcher.tell(fsnotify.Event{Name: filepath.Join(dir, "0"), Op: fsnotify.Write})
+	}
+	if paths, _ := h.take(nil); !slices.Contains(paths, dir) || watcher.want(h, dir) != tooBusy {
+		t.Error("nothing is said of the directory whose events are not taken any more")
 	}
 }

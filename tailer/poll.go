@@ -112,6 +112,7 @@ func (f *Follower) age(g *generation, now clock) {
 			f.enqueue(g)
 		}
 	}
+	g.calm = false
 	if !g.superseded() {
 		wait := quietAfter
 		if g.heard >= g.grown {
@@ -120,10 +121,10 @@ func (f *Follower) age(g *generation, now clock) {
 		if join, ok := f.opts.Framer.(Joiner); ok && leftover {
 			wait += join.JoinTimeout()
 		}
-		g.calm = false
 		if g.active = g.ready() || now-g.grown < wait; !g.active {
 			f.rely(g)
-			if !g.active && f.open > min(keepOpen, f.bodyLimit()/2) {
+			// One that ends with half a line stays open, which nobody else has if it is deleted; and so does one that just was, whose writer may go on.
+			if !g.active && !leftover && f.open > min(keepOpen, f.bodyLimit()/2) && g.stillNamed() {
 				g.park(f)
 			}
 		}

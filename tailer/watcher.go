@@ -87,6 +87,14 @@ func (h *hints) add(path string, all bool) {
 	h.poke()
 }
 
+// end says that events of a directory are not taken any more. There are not many of those, and a look at everything would not tell.
+func (h *hints) end(dir string) {
+	h.mu.Lock()
+	h.paths[dir] = struct{}{}
+	h.mu.Unlock()
+	h.poke()
+}
+
 // poke wakes the follower.
 func (h *hints) poke() {
 	select {
@@ -160,7 +168,7 @@ func (w *Watcher) tell(e fsnotify.Event) {
 		w.failed[dir] = errBusy
 		w.rest(dir)
 		for h := range w.dirs[dir] {
-			h.add(dir, false)
+			h.end(dir)
 		}
 	}
 	for h := range w.dirs[e.Name] { // the directory itself

@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -35,7 +36,10 @@ func loadLastGood(path string, opts config.Options) *config.Config {
 	if good == "" {
 		return nil
 	}
-	opts.BaseDir = filepath.Dir(path)
+	opts.BaseDir = filepath.Dir(path) // where the files are that it names
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		opts.BaseDir = path
+	}
 	cfg, diags := config.Load(good, opts)
 	if diags.HasErrors() {
 		return nil

@@ -59,7 +59,7 @@ func fileDelivered(ctx context.Context, out io.Writer, f statusFlags, stateDir s
 	if err != nil {
 		return err
 	}
-	flows := 0
+	flows := map[string]bool{} // that know the file as a body
 	for i := range known {
 		g := &known[i]
 		if !isBody(g, file, info) {
@@ -68,19 +68,20 @@ func fileDelivered(ctx context.Context, out io.Writer, f statusFlags, stateDir s
 		if running != nil {
 			g.Offset = max(g.Offset, acknowledged(running, g)) // the store is up to a second behind
 		}
-		if left := leftOf(g, info.Size()); left > 0 {
+		if left := info.Size() - g.Offset; left > 0 {
 			return fmt.Errorf("%s %w: flow %s has %s of %s left%s", printable(path), errNotDelivered, g.Flow, size(left), size(info.Size()), why(running, g, left))
 		}
-		flows++
+		flows[g.Flow] = true
 	}
-	total := info.Size()
-	if flows == 0 {
-		if total, err = copyDelivered(path, file, info, known); err != nil {
-			return err
-		}
-		if total < 0 {
-			return unknown(path, info, running)
-		}
+	known = slices.DeleteFunc(known, func(g checkpoint.Generation) bool { return flows[g.Flow] })
+	total, err := copyDelivered(path, file, info, known) // others may have it to read, under another name or no name
+	switch {
+	case err != nil:
+		return err
+	case len(flows) > 0:
+		total = info.Size()
+	case total < 0:
+		return unknown(path, info, running)
 	}
 	_, err = fmt.Fprintf(out, "%s is delivered, all %s of it: it can be deleted\n", printable(path), size(total))
 	return err
@@ -107,18 +108,24 @@ func copyDelivered(path string, file *os.File, info os.FileInfo, known []checkpo
 	return total, nil
 }
 
-// isBody says whether a file is the body that g tells of: the same inode, with the bytes before the position that were there.
+// isBody says whether a file is the uncompressed body that g tells of: the same inode, with the beginning and the bytes before the position that were
+// there. A compressed one is told by its content.
 func isBody(g *checkpoint.Generation, file *os.File, info os.FileInfo) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || g.Ino != st.Ino || g.Dev != uint64(st.Dev) || !info.Mode().IsRegular() { //nolint:unconvert // 32 bits on some machines
+	if !ok || g.Ino != st.Ino || g.Dev != uint64(st.Dev) || g.Compression != "" || !info.Mode().IsRegular() { //nolint:unconvert // 32 bits on some machines
 		return false
 	}
-	if g.Compression != "" || g.Marker.Len == 0 {
+	return holds(file, 0, g.Head) && holds(file, g.Offset-int64(g.Marker.Len), g.Marker)
+}
+
+// holds says whether the bytes at an offset are those of which a fingerprint is.
+func holds(file *os.File, at int64, print checkpoint.Print) bool {
+	if print.Len == 0 {
 		return true
 	}
-	before := make([]byte, g.Marker.Len)
-	n, err := file.ReadAt(before, g.Offset-int64(len(before)))
-	return n == len(before) && (err == nil || errors.Is(err, io.EOF)) && checkpoint.Sum(before) == g.Marker
+	buf := make([]byte, print.Len)
+	n, err := file.ReadAt(buf, at)
+	return n == len(buf) && (err == nil || errors.Is(err, io.EOF)) && checkpoint.Sum(buf) == print
 }
 
 // acknowledged is how far the agent knows a body to be delivered; 0 if it has let go of it.
@@ -131,14 +138,6 @@ func acknowledged(s *status.Snapshot, g *checkpoint.Generation) int64 {
 		}
 	}
 	return 0
-}
-
-// leftOf is how many bytes of g are not delivered. What a compressed body decompresses to is known when it is read to its end.
-func leftOf(g *checkpoint.Generation, size int64) int64 {
-	if g.Compression != "" {
-		size = g.Size
-	}
-	return max(0, size-g.Offset)
 }
 
 // why says what is in the way, as far as the agent knows.
@@ -178,7 +177,7 @@ func gone(path string, known []checkpoint.Generation) error {
 	for i := range known {
 		g := &known[i]
 		if slices.Contains(g.Names, path) || g.Path == path {
-			if left := leftOf(g, g.Size); left > 0 && !g.Final {
+			if left := g.Size - g.Offset; left > 0 && !g.Final {
 				return fmt.Errorf("%s is not there any more, and flow %s had %s of it left", printable(path), g.Flow, size(left))
 			}
 		}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/kinetail/kinetail/agent/status"
 	"github.com/kinetail/kinetail/emit/awslocal"
+	"github.com/kinetail/kinetail/tailer/checkpoint"
 )
 
 // badNight is an agent with 10,000 files, some of them late, and a stream that is denied.
@@ -192,6 +193,45 @@ func TestStatusOfACopy(t *testing.T) {
 		has(t, errOut, "is not delivered, as far as can be known", "not complete yet")
 		stop()
 	}
+}
+
+// TestStatusOfAnotherBody: what is at the inode of a compressed body that was delivered may be something else, and a body that one flow has delivered may
+// hold what another has yet to read.
+func TestStatusOfAnotherBody(t *testing.T) {
+	p := newPlace(t, 1, keyedFlow)
+	text := numbered(0, 1000)
+	p.write("a.log", numbered(1000, 1010))
+	p.write("a.log.1.gz", string(gzipped(t, []byte(text))))
+	_, stop := p.agent(0)
+	p.run(0, "drain", "--timeout", "20s")
+	out, _ := p.run(0, "status", "--file", p.path("a.log.1.gz"))
+	has(t, out, "a.log.1.gz is delivered, all 9.8 KiB of it: it can be deleted")
+	stop()
+	p.write("a.log.1.gz", string(gzipped(t, []byte(numbered(2000, 3000))))) // the inode stays, as if it had been given to another
+	_, errOut := p.run(1, "status", "--file", p.path("a.log.1.gz"))
+	has(t, errOut, "is not followed")
+
+	p.run(0, "status", "--file", p.path("a.log"))
+	known, err := checkpoint.List(p.path("state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := checkpoint.Open(p.path("state"), checkpoint.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range known {
+		if g.Path != p.path("a.log") || g.Compression != "" {
+			continue
+		}
+		g.Flow, g.Ino, g.Offset, g.Marker = "other", 0, 0, checkpoint.Print{} // it has lost its body, which is a copy now
+		store.Put(g)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, errOut = p.run(1, "status", "--file", p.path("a.log"))
+	has(t, errOut, "is not delivered: it is a copy of what flow other reads, which has 100 B of its 100 B left")
 }
 
 func TestStatusAsAPage(t *testing.T) {

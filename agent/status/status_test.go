@@ -45,7 +45,7 @@ func TestReadyAndOutages(t *testing.T) {
 	h := Handler(func() *Snapshot { return s }, nil, func() error { return nil })
 	d := &s.Flows[0].Destinations[0]
 	since := time.Now().Add(-59 * time.Second)
-	d.FailingSince, d.LastError = &since, "no credentials: none found"
+	d.FailingSince, d.QueuedRecords, d.LastError = &since, 1, "no credentials: none found"
 	if code, _ := get(t, h, "/readyz"); code != 200 {
 		t.Errorf("/readyz after less than a minute: %d", code)
 	}
@@ -56,6 +56,10 @@ func TestReadyAndOutages(t *testing.T) {
 	}
 	if code, _ := get(t, h, "/healthz"); code != 200 {
 		t.Errorf("/healthz: %d", code)
+	}
+	d.QueuedRecords = 0 // it was another flow's request: nothing tries again, and nothing waits
+	if code, body := get(t, h, "/readyz"); code != 200 {
+		t.Errorf("/readyz while there is nothing to send: %d %s", code, body)
 	}
 }
 

@@ -149,9 +149,9 @@ func (s *Snapshot) stopping(now time.Time) []Problem {
 	return all
 }
 
-// fails says whether no request gets through for long.
+// fails says whether no request gets through for long, with something waiting: where nothing does, nothing is tried, either.
 func (d *Destination) fails(now time.Time) bool {
-	return d.FailingSince != nil && now.Sub(*d.FailingSince) >= failingAfter
+	return d.FailingSince != nil && d.QueuedRecords > 0 && now.Sub(*d.FailingSince) >= failingAfter
 }
 
 // title is how people know the destination.

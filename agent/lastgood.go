@@ -38,7 +38,11 @@ func RememberGood(cfg *config.Config) error {
 		err = os.MkdirAll(fresh, 0o700)
 	}
 	for i := 0; err == nil && i < len(cfg.Sources); i++ {
-		err = keep(&cfg.Sources[i], fresh)
+		name := filepath.Base(cfg.Sources[i].Name)
+		if len(cfg.Sources) == 1 { // a single file may be called anything; a directory's files may not
+			name = singleName(name)
+		}
+		err = keep(filepath.Join(fresh, name), cfg.Sources[i].Text)
 	}
 	if err == nil && LastGood(cfg.Agent.StateDir) == dir {
 		if err = os.RemoveAll(old); err == nil {
@@ -57,18 +61,22 @@ func RememberGood(cfg *config.Config) error {
 	return os.RemoveAll(old)
 }
 
-// keep writes a file that outlives a power cut.
-func keep(s *config.Source, dir string) (err error) {
-	name := filepath.Base(s.Name)
-	if !strings.HasSuffix(name, ".hcl") && !strings.HasSuffix(name, ".hcl.json") {
-		name += ".hcl" // a single file may be called anything; a directory's files may not
+// singleName is what a single file is called in a directory, so that it is read as what it is.
+func singleName(name string) string {
+	if strings.HasSuffix(name, ".json") {
+		return "kinetail.hcl.json"
 	}
-	f, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	return "kinetail.hcl"
+}
+
+// keep writes a file that outlives a power cut.
+func keep(path string, text []byte) (err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err := f.Write(s.Text); err != nil {
+	if _, err := f.Write(text); err != nil {
 		return err
 	}
 	return f.Sync()

@@ -74,3 +74,32 @@ flow "` + name + `" {
 		t.Errorf("%v, %v are left beside it", entries, err)
 	}
 }
+
+// TestRememberGoodOfAnyName: a single file may be called what no file of a directory is, and is read as what it was.
+func TestRememberGoodOfAnyName(t *testing.T) {
+	native := `flow "one" {
+  tail { paths = ["/var/log/a.log"] }
+  emit "stdout" {}
+}
+`
+	for name, text := range map[string]string{
+		"kinetail.hcl": native, "agent.conf": native, ".kinetail.hcl": native, "my_test.hcl": native,
+		"kinetail.json": `{"flow": {"one": {"tail": {"paths": ["/var/log/a.log"]}, "emit": {"stdout": {}}}}}`,
+	} {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg, diags := config.Load(path, config.Options{})
+		if diags.HasErrors() {
+			t.Fatal(name, diags.List)
+		}
+		cfg.Agent.StateDir = t.TempDir()
+		if err := RememberGood(cfg); err != nil {
+			t.Fatal(err)
+		}
+		if kept, diags := config.Load(LastGood(cfg.Agent.StateDir), config.Options{}); diags.HasErrors() || kept.Flows[0].Name != "one" {
+			t.Errorf("%s: %v", name, diags.List)
+		}
+	}
+}

@@ -67,6 +67,7 @@ type Follower struct {
 	scratch   []string
 	watched   map[string]bool // directory -> was wanted in the last sweep
 	calmly    clock           // time between two looks at what is calm
+	again     [64]byte        // what whole reads
 	hintPaths []string
 	// descriptors is how many descriptors the followers of the process may have together.
 	descriptors int

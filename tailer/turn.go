@@ -92,6 +92,11 @@ func (f *Follower) turn(g *generation) (*Batch, error) {
 			return nil, nil
 		}
 		raw := buf[pre:n]
+		if g.kind == "" && !f.whole(g, buf[:n], g.read-int64(pre)) {
+			f.giveBack(block)
+			f.suspect(g)
+			return nil, nil
+		}
 		if h := g.head; g.read == 0 && h.Len > 0 && (len(raw) < h.Len || checkpoint.Sum(raw[:h.Len]) != h) {
 			f.giveBack(block)
 			f.suspect(g) // written anew since it was looked at
@@ -140,6 +145,14 @@ func (f *Follower) turn(g *generation) (*Batch, error) {
 		f.mu.Unlock()
 		return nil, nil
 	}
+}
+
+// whole says that buf, which was read at off, was not read while the file was truncated and written anew: a read is not one instant, and its end may be
+// of another body than its beginning. What it began with must still be there after it.
+func (f *Follower) whole(g *generation, buf []byte, off int64) bool {
+	again := f.again[:min(len(buf), len(f.again))]
+	n, _ := g.content().ReadAt(again, off)
+	return n == len(again) && bytes.Equal(again, buf[:n])
 }
 
 // scanOn looks whether what came since the last look can close anything, without holding or reading again what was looked at:

@@ -174,6 +174,22 @@ func TestAShardThatIsClosedAgain(t *testing.T) {
 	}
 }
 
+// Records without a key have that of their aggregate: it is where they belong, and nothing is sent twice, wherever it went.
+func TestKPLWithoutKeysIsSentOnce(t *testing.T) {
+	s, client := local(t, awslocal.Options{NoRates: true}, 4)
+	d := destination(t, client, func(o *options) { o.Aggregate, o.AggregateSize = "kpl", 2000 })
+	listed(t, d)
+	records := numbered(3000, 0)
+	put(t, d, records)
+	flush(t, d)
+	if n := verifyAggregates(t, s, client, d, records, false); n > 0 {
+		t.Errorf("%d records are dropped by readers", n)
+	}
+	if n := d.Status().Counters.RecordSendAttempts.Load(); n != int64(len(records)) {
+		t.Errorf("%d records were sent %d times", len(records), n)
+	}
+}
+
 // late lists the shards after something else has happened, once.
 type late struct {
 	*kinesis.Client

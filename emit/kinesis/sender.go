@@ -110,6 +110,9 @@ func (s *sender) belongs(ctx context.Context, u *lane.Unit, id string) bool {
 		s.plain()
 		return false
 	}
+	if !u.Keyed() {
+		return true // the key of all is the unit's
+	}
 	for r := u.First; r != nil; r = r.Next() {
 		if !sh.has(r.Hash()) {
 			return false

@@ -376,6 +376,37 @@ func TestMemory(t *testing.T) {
 	})
 }
 
+// Memory that was waited for while there was a backlog is given back when it turns out that less does.
+func TestMemoryThatIsNotUsedIsGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		share := memory.New(1 << 20).Share()
+		s := &service{answer: func(int, []Unit, []retry.Fault) (bool, error) { return false, errReset }}
+		b := newBench(t, s, func(o *options) { o.Memory, o.Aggregator, o.AggregateSize = share, joiner{}, 50_000 })
+		record := [2]string{"", strings.Repeat("x", 16_000)}
+		b.put(record, record, record) // a chunk that has no room for a fourth
+		others := int64(0)
+		for share.TryAcquire(1000) {
+			others += 1000
+		}
+		done := make(chan struct{})
+		go func() { b.put(record); close(done) }()
+		synctest.Wait()
+		if n := b.engine.Status().QueuedRecords; n != 3 {
+			t.Fatalf("there was memory: %d records are queued", n)
+		}
+		s.change(nil)
+		<-done
+		b.flush()
+		if n := b.ackedBatches(); n != 2 {
+			t.Errorf("%d batches are acknowledged", n)
+		}
+		if n := share.Used() - others; n != 0 {
+			t.Errorf("%d bytes are held for nothing", n)
+		}
+		_ = b.engine.Close()
+	})
+}
+
 func TestCloseWakesPutAndFlush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &service{delay: time.Hour}

@@ -33,6 +33,7 @@ func (p *Port) Put(ctx context.Context, batch *pipeline.Payloads) error {
 			return ErrClosed
 		}
 		need := p.take(&t)
+		p.refund()
 		if need > 0 {
 			p.blocked++
 		}
@@ -46,10 +47,9 @@ func (p *Port) Put(ctx context.Context, batch *pipeline.Payloads) error {
 		p.blocked--
 		if err == nil {
 			p.credit += need
-			if p.closed {
-				p.credit -= need
-				p.o.Memory.Release(need)
-			}
+		}
+		if err != nil || p.closed {
+			p.refund()
 		}
 		e.mu.Unlock()
 		if err != nil {
@@ -57,6 +57,15 @@ func (p *Port) Put(ctx context.Context, batch *pipeline.Payloads) error {
 		}
 	}
 	return p.bury(ctx, t.letters)
+}
+
+// refund needs mu. It gives back what was acquired and then not used: while a Put waited for a chunk for its backlog, the backlog has gone, and
+// a smaller one does.
+func (p *Port) refund() {
+	if p.blocked == 0 && p.credit > 0 {
+		p.o.Memory.Release(p.credit)
+		p.credit = 0
+	}
 }
 
 // age is what is taken off MaxWait.

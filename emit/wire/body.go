@@ -20,8 +20,7 @@ type Body struct {
 	parts [][]byte
 	few   [2][]byte // where parts begins
 	size  int
-	at    int     // bytes read
-	part  int     // that at is in
+	part  int     // the next to be read
 	in    int     // bytes of it that are read
 	small *[]byte // lent: all parts that are no reference
 	freed bool
@@ -116,7 +115,6 @@ func (b *Body) WriteTo(w io.Writer) (int64, error) {
 
 // skip is k bytes further, in the same part at most.
 func (b *Body) skip(k int) {
-	b.at += k
 	if b.in += k; b.in == len(b.parts[b.part]) {
 		b.part, b.in = b.part+1, 0
 	}

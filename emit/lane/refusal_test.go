@@ -91,6 +91,30 @@ func TestNothingIsGivenUpWithoutProof(t *testing.T) {
 	})
 }
 
+// What comes after a record that was refused when it was alone is the proof, and goes on.
+func TestRecordsBehindARefusedOneAreTheProof(t *testing.T) {
+	for _, aggregate := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &service{answer: poison("poison")}
+			b := newBench(t, s, func(o *options) {
+				if aggregate {
+					o.Aggregator, o.AggregateSize = joiner{}, 100
+				}
+			})
+			b.put([2]string{"", "poison"})
+			time.Sleep(time.Minute)
+			b.put(numbered(0, 300, 0)...)
+			time.Sleep(5 * time.Minute)
+			synctest.Wait()
+			b.settled(2)
+			if n := b.engine.Status().Counters.RecordsDeadLettered.Load(); n != 1 || s.count() != 300 {
+				t.Errorf("%d dead letters, %d of 300 records arrived", n, s.count())
+			}
+			_ = b.engine.Close()
+		})
+	}
+}
+
 // probing is a service that can be asked without a record.
 type probing struct {
 	*service

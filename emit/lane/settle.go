@@ -176,6 +176,11 @@ func (out *settled) drop(rec *Record) {
 
 // putBack needs mu. Records of a unit go back to the heads of their queues, from the last to the first.
 func (e *Engine) putBack(r *request, u *Unit, out *settled) {
+	if p := u.First.origin.port; u.own && u.First.key == 0 && u.First.flags&(refused|proven) == refused && !p.closed {
+		u.First.flags |= retried
+		p.loose().pushBack(u.First) // what comes after it may be the proof that others are taken, and keeps no order
+		return
+	}
 	for rec := u.First; rec != nil; rec = rec.next {
 		rec.flags |= retried
 		if _, later := r.seen[rec.own()]; later && rec.key > 0 {

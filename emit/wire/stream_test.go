@@ -50,7 +50,7 @@ func TestHeadsAreTheSDKs(t *testing.T) {
 	const arn = "arn:aws:kinesis:eu-west-1:123456789012:stream/s"
 	seen := map[string]bool{}
 	for _, region := range []string{"eu-west-1", "cn-north-1", "us-gov-west-1", "us-isob-east-1", ""} {
-		for _, endpoint := range []string{"", "https://k.example.com:8443/some/p%20th", "http://localhost:4567", "https://k.example.com:443"} {
+		for _, endpoint := range []string{"", "https://k.example.com:8443/some/p%20th", "http://localhost:4567", "https://k.example.com:443", "http://[::1]:4567", "http://[fe80::1%25lo]:80/a/../b//c"} {
 			for flags := range 8 {
 				var name, by *string
 				if flags&4 == 0 {
